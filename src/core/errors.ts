@@ -1,0 +1,342 @@
+/**
+ * The errors: urllib3's hierarchy and names, each with a stable `code` and the facts of what was being done.
+ *
+ * The floors below `client/` throw them without knowing the request; `exchange.ts` adds method, URL and attempt
+ * with {@link HTTPError.describe}. Credentials are removed from every text.
+ */
+
+import { redact } from "./redact.ts";
+
+/** Where in the life of a request something happened. */
+export type Phase =
+  | "request" // checking and encoding what the caller gave
+  | "pool" // waiting for a connection
+  | "dns"
+  | "connect"
+  | "proxy" // CONNECT or SOCKS
+  | "tls"
+  | "write"
+  | "head" // waiting for the response, or in its head
+  | "body"
+  | "decode"
+  | "redirect"
+  | "backoff";
+
+/** The facts an error carries; all optional, because each floor knows only its own. */
+export interface ErrorFacts {
+  /** Request method. */
+  method?: string | undefined;
+  /** Absolute request URL without credentials. */
+  url?: string | undefined;
+  phase?: Phase | undefined;
+  /** 1 for the first try. */
+  attempt?: number | undefined;
+  /** Whether the connection had served a request before. */
+  reused?: boolean | undefined;
+  /** Bytes of this request handed to the socket. */
+  bytesWritten?: number | undefined;
+  /** Whether a byte of the response had arrived. */
+  responseStarted?: boolean | undefined;
+  /** First hop, such as `127.0.0.1:3128` or `/run/app.sock`. */
+  route?: string | undefined;
+}
+
+/** Options of every error's constructor. */
+export interface HTTPErrorOptions extends ErrorFacts {
+  cause?: unknown;
+}
+
+const FACTS = [
+  "method",
+  "url",
+  "phase",
+  "attempt",
+  "reused",
+  "bytesWritten",
+  "responseStarted",
+  "route",
+] as const satisfies readonly (keyof ErrorFacts)[];
+
+/** Root of all errors of this library (urllib3's `HTTPError`). */
+export class HTTPError extends Error {
+  /** Stable, unique per class: `ERR_URLPOOL_…`. */
+  readonly code: string = "ERR_URLPOOL_HTTP";
+  declare method?: string | undefined;
+  declare url?: string | undefined;
+  declare phase?: Phase | undefined;
+  declare attempt?: number | undefined;
+  declare reused?: boolean | undefined;
+  declare bytesWritten?: number | undefined;
+  declare responseStarted?: boolean | undefined;
+  declare route?: string | undefined;
+
+  constructor(message: string, options: HTTPErrorOptions = {}) {
+    super(redact(message), "cause" in options ? { cause: options.cause } : undefined);
+    Object.defineProperty(this, "name", { value: new.target.name, configurable: true, writable: true });
+    this.#take(options);
+  }
+
+  /**
+   * Adds what the floor above knows, and puts `METHOD URL` in front of the message once.
+   * Facts that are already there stay.
+   */
+  describe(facts: ErrorFacts): this {
+    const first = this.method === undefined && facts.method !== undefined;
+    this.#take(facts);
+    if (first) this.#reword(`${this.method} ${this.url ?? ""}: ${this.message}`);
+    return this;
+  }
+
+  /** A plain object without credentials, safe to log; the cause in the same form. */
+  toJSON(): Record<string, unknown> {
+    const json: Record<string, unknown> = { name: this.name, code: this.code, message: this.message };
+    for (const fact of FACTS) if (this[fact] !== undefined) json[fact] = this[fact];
+    if (this.cause !== undefined) json.cause = causeToJSON(this.cause);
+    return json;
+  }
+
+  #take(facts: ErrorFacts): void {
+    for (const fact of FACTS) {
+      const value = facts[fact];
+      if (value === undefined || this[fact] !== undefined) continue;
+      (this as Record<string, unknown>)[fact] = fact === "url" ? redact(value as string) : value;
+    }
+  }
+
+  #reword(message: string): void {
+    // V8 writes the message into `stack` when the error is made: keep the two alike.
+    const stack = this.stack?.replace(this.message, () => message);
+    this.message = message;
+    if (stack !== undefined)
+      Object.defineProperty(this, "stack", { value: stack, configurable: true, writable: true });
+  }
+}
+
+function causeToJSON(cause: unknown): unknown {
+  if (cause instanceof HTTPError) return cause.toJSON();
+  if (!(cause instanceof Error)) return redact(String(cause));
+  const code = (cause as NodeJS.ErrnoException).code;
+  return { name: cause.name, message: redact(cause.message), ...(code === undefined ? {} : { code }) };
+}
+
+/** A value given by the caller cannot be used (where urllib3 raises `ValueError` or `TypeError`). */
+export class InvalidArgumentError extends TypeError {
+  readonly code: string = "ERR_URLPOOL_INVALID_ARGUMENT";
+  override readonly name: string = "InvalidArgumentError";
+}
+
+/** Something about a pool. */
+export class PoolError extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_POOL";
+}
+
+/** No connection became free within `poolTimeout`. */
+export class EmptyPoolError extends PoolError {
+  override readonly code: string = "ERR_URLPOOL_EMPTY_POOL";
+}
+
+/** A connection came back to a bounded pool that has no room for it. */
+export class FullPoolError extends PoolError {
+  override readonly code: string = "ERR_URLPOOL_FULL_POOL";
+}
+
+/** The pool was closed before or while the request waited for a connection. */
+export class ClosedPoolError extends PoolError {
+  override readonly code: string = "ERR_URLPOOL_CLOSED_POOL";
+}
+
+/** A pool error about one request. */
+export class RequestError extends PoolError {
+  override readonly code: string = "ERR_URLPOOL_REQUEST";
+}
+
+/** The retries allowed by `Retry` are used up; `reason` (and `cause`) is the last failure. */
+export class MaxRetryError extends RequestError {
+  override readonly code: string = "ERR_URLPOOL_MAX_RETRY";
+  readonly reason: Error | undefined;
+
+  constructor(message: string, options: HTTPErrorOptions & { reason?: Error | undefined } = {}) {
+    super(message, options.reason === undefined ? options : { ...options, cause: options.reason });
+    this.reason = options.reason;
+  }
+}
+
+/** A pool was asked for another host than its own. */
+export class HostChangedError extends RequestError {
+  override readonly code: string = "ERR_URLPOOL_HOST_CHANGED";
+}
+
+const timeouts = new WeakSet<object>();
+
+/** Time ran out: {@link ConnectTimeoutError} or {@link ReadTimeoutError}. */
+export class TimeoutError extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_TIMEOUT";
+
+  /** `ReadTimeoutError` is both a `RequestError` and a `TimeoutError`, as in urllib3. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this test and must not match every timeout
+    return this === TimeoutError && typeof value === "object" && value !== null && timeouts.has(value);
+  }
+}
+
+/** The response, or the next part of it, did not come within the read timeout. */
+export class ReadTimeoutError extends RequestError {
+  override readonly code: string = "ERR_URLPOOL_READ_TIMEOUT";
+
+  constructor(message: string, options: HTTPErrorOptions = {}) {
+    super(message, options);
+    timeouts.add(this);
+  }
+}
+
+/** The request as a whole did not end within its `deadline`. */
+export class DeadlineError extends TimeoutError {
+  override readonly code: string = "ERR_URLPOOL_DEADLINE";
+}
+
+/** No connection stood within the connect timeout. */
+export class ConnectTimeoutError extends TimeoutError {
+  override readonly code: string = "ERR_URLPOOL_CONNECT_TIMEOUT";
+}
+
+/** The connection could not be made: refused, unreachable, no such socket. */
+export class NewConnectionError extends ConnectTimeoutError {
+  override readonly code: string = "ERR_URLPOOL_NEW_CONNECTION";
+}
+
+/** The host name could not be resolved. */
+export class NameResolutionError extends NewConnectionError {
+  override readonly code: string = "ERR_URLPOOL_NAME_RESOLUTION";
+}
+
+/** `addressFilter` refused every address of the host. */
+export class AddressBlockedError extends NewConnectionError {
+  override readonly code: string = "ERR_URLPOOL_ADDRESS_BLOCKED";
+}
+
+/** TLS failed: handshake, certificate, host name or fingerprint. */
+export class SSLError extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_SSL";
+}
+
+/** The proxy could not be reached, or refused; `cause` says what came. */
+export class ProxyError extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_PROXY";
+  /** Status of the proxy's answer to CONNECT, if one came. */
+  readonly status: number | undefined;
+
+  constructor(message: string, options: HTTPErrorOptions & { status?: number | undefined } = {}) {
+    super(message, options);
+    this.status = options.status;
+  }
+}
+
+/** The connection broke, or the peer broke the protocol. */
+export class ProtocolError extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_PROTOCOL";
+}
+
+/** The response has no chunked body. */
+export class ResponseNotChunked extends ProtocolError {
+  override readonly code: string = "ERR_URLPOOL_RESPONSE_NOT_CHUNKED";
+}
+
+/** The body ended before its declared length. */
+export class IncompleteRead extends ProtocolError {
+  override readonly code: string = "ERR_URLPOOL_INCOMPLETE_READ";
+  /** Bytes of the body that came. */
+  readonly partial: number;
+  /** Bytes that were still to come; `undefined` where no length was declared. */
+  readonly expected: number | undefined;
+
+  constructor(partial: number, expected: number | undefined, options: HTTPErrorOptions = {}) {
+    const more = expected === undefined ? "" : `, ${expected} more expected`;
+    super(`Connection broken: IncompleteRead(${partial} bytes read${more})`, { phase: "body", ...options });
+    this.partial = partial;
+    this.expected = expected;
+  }
+}
+
+/** A chunk-size line is not bare hexadecimal (RFC 9112 §7.1). */
+export class InvalidChunkLength extends ProtocolError {
+  override readonly code: string = "ERR_URLPOOL_INVALID_CHUNK_LENGTH";
+}
+
+/** The body does not decode as its Content-Encoding says, or decodes to more than `maxDecodedSize`. */
+export class DecodeError extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_DECODE";
+}
+
+/** An answer counts as a failure: too many redirects, too many error statuses, `raiseForStatus()`. */
+export class ResponseError extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_RESPONSE";
+  /** Status of the answer, if there was one. */
+  readonly status: number | undefined;
+
+  constructor(message: string, options: HTTPErrorOptions & { status?: number | undefined } = {}) {
+    super(message, options);
+    this.status = options.status;
+  }
+}
+
+/** A header name or value that must not go on the wire, or that cannot be understood. */
+export class InvalidHeader extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_INVALID_HEADER";
+}
+
+/** The request body cannot be sent a second time for a retry or a redirect. */
+export class UnrewindableBodyError extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_UNREWINDABLE_BODY";
+}
+
+/** The source of the request body failed, or gave more or less than it declared. */
+export class RequestBodyError extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_REQUEST_BODY";
+}
+
+/** The body was read already, or is being read in another way. */
+export class BodyUsedError extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_BODY_USED";
+}
+
+/** A `Timeout`'s clock was started twice, or read before its start. */
+export class TimeoutStateError extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_TIMEOUT_STATE";
+}
+
+/** A URL lacks a part that is needed. */
+export class LocationValueError extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_LOCATION_VALUE";
+}
+
+/** A URL or host that cannot be parsed. */
+export class LocationParseError extends LocationValueError {
+  override readonly code: string = "ERR_URLPOOL_LOCATION_PARSE";
+  /** What could not be parsed, without credentials. */
+  readonly location: string;
+
+  constructor(location: string, options: HTTPErrorOptions = {}) {
+    super(`Failed to parse: ${location}`, options);
+    this.location = redact(location);
+  }
+}
+
+/** No pool class is registered for the URL's scheme. */
+export class URLSchemeUnknown extends LocationValueError {
+  override readonly code: string = "ERR_URLPOOL_URL_SCHEME_UNKNOWN";
+  readonly scheme: string;
+
+  constructor(scheme: string, options: HTTPErrorOptions & { message?: string } = {}) {
+    super(options.message ?? `Not supported URL scheme ${scheme}`, options);
+    this.scheme = scheme;
+  }
+}
+
+/** A proxy URL has no scheme, or one that proxies cannot have. */
+export class ProxySchemeUnknown extends URLSchemeUnknown {
+  override readonly code: string = "ERR_URLPOOL_PROXY_SCHEME_UNKNOWN";
+}
+
+/** Makes the warning that a request goes out without verification of the certificate. */
+export const INSECURE_REQUEST_WARNING: string = "InsecureRequestWarning";
