@@ -175,7 +175,7 @@ export class TimeoutError extends HTTPError {
   /** `ReadTimeoutError` is both a `RequestError` and a `TimeoutError`, as in urllib3. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
-    // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this test and must not match every timeout
+    // Subclasses inherit this test and must not match every timeout.
     return this === TimeoutError && typeof value === "object" && value !== null && timeouts.has(value);
   }
 }
