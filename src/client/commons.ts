@@ -1,0 +1,43 @@
+/** What the pools of one manager share: time, the turn, the budget of connections, and the count of requests. */
+
+import { type Clock, systemClock } from "../core/clock.ts";
+import { CoarseTimers } from "../core/coarse-timers.ts";
+import { ConnectionBudget } from "../pool/budget.ts";
+import { sharedTurn, type Turn } from "../pool/turn.ts";
+
+/** One per manager, or per pool that stands alone. */
+export class Commons {
+  readonly clock: Clock;
+  readonly timers: CoarseTimers;
+  readonly turn: Turn;
+  readonly budget: ConnectionBudget;
+  #underWay = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(maxConnections: number, clock: Clock = systemClock, turn: Turn = sharedTurn) {
+    this.clock = clock;
+    this.timers = new CoarseTimers(clock);
+    this.turn = turn;
+    this.budget = new ConnectionBudget(maxConnections);
+  }
+
+  /** A request has begun. */
+  begin(): void {
+    this.#underWay++;
+  }
+
+  /** A request has ended. */
+  end(): void {
+    this.#underWay--;
+    if (this.#underWay > 0 || this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Resolves when no request is under way. */
+  quiet(): Promise<void> {
+    if (this.#underWay === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}

@@ -1,0 +1,306 @@
+/** `HTTPConnectionPool` and `HTTPSConnectionPool`: one scheme, host and port, usable alone or through a manager. */
+
+import { encodeBody } from "../body/encode.ts";
+import { defaultAcceptEncoding } from "../body/make-headers.ts";
+import { Connector, type Route } from "../connection/connector.ts";
+import { buildTlsSettings } from "../connection/tls.ts";
+import {
+  DEFAULT_KEEP_ALIVE_TIMEOUT,
+  DEFAULT_MAX_CONNECTIONS,
+  DEFAULT_MAX_HEADER_SIZE,
+  DEFAULT_MAXSIZE,
+  USER_AGENT,
+} from "../core/defaults.ts";
+import {
+  ClosedPoolError,
+  HostChangedError,
+  InvalidArgumentError,
+  LocationValueError,
+} from "../core/errors.ts";
+import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
+import {
+  bracketHost,
+  DEFAULT_PORTS,
+  encodeTarget,
+  normalizeHost,
+  parseUrl,
+  resolveUrl,
+  type Url,
+} from "../core/url.ts";
+import { Pool } from "../pool/pool.ts";
+import { type DefaultFields, plainTail } from "../protocol/h1/request-writer.ts";
+import { Commons } from "./commons.ts";
+import { exchange, type Router } from "./exchange.ts";
+import type { Call, Hop } from "./message.ts";
+import type { PoolOptions, UrlopenOptions } from "./options.ts";
+import { NO_OPTIONS, RequestMethods } from "./request-methods.ts";
+import type { HTTPResponse } from "./response.ts";
+import { type CallSettings, callSettings, count, duration, flag, poolSettings } from "./settings.ts";
+
+/** @internal Key under which a manager gives its pools what they share. */
+export const COMMONS: unique symbol = Symbol("urlpool.commons");
+
+/** @internal */
+export interface SharedOptions extends PoolOptions {
+  [COMMONS]?: Commons;
+}
+
+/** Connections to one host and port over HTTP (urllib3's `HTTPConnectionPool`). */
+export class HTTPConnectionPool extends RequestMethods {
+  /** Host without brackets, normalised. */
+  readonly host: string;
+  readonly port: number;
+  /** Fields of requests that bring none of their own. */
+  headers: HeaderSource | null | undefined;
+  #numRequests = 0;
+  #closed = false;
+  readonly #options: SharedOptions;
+  readonly #commons: Commons;
+  readonly #pool: Pool;
+  readonly #settings: CallSettings;
+  readonly #hostField: string;
+  readonly #plainTail: string | null;
+  readonly #defaults: DefaultFields;
+
+  /**
+   * `port` defaults to the scheme's. Throws `LocationValueError` without a host, `LocationParseError` for one that
+   * cannot be, `InvalidArgumentError` for bad options.
+   */
+  constructor(host: string, port?: number | null, options: PoolOptions = {}) {
+    super();
+    if (typeof host !== "string" || host === "") throw new LocationValueError("No host specified.");
+    this.host = normalizeHost(host.replace(/^\[(.*)\]$/, "$1"), this.scheme);
+    this.port = checkPort(port ?? DEFAULT_PORTS[this.scheme] ?? 80);
+    this.headers = options.headers;
+    this.#options = options;
+    this.#commons = (options as SharedOptions)[COMMONS] ?? new Commons(maxConnections(options));
+    this.#settings = poolSettings(options);
+    this.#hostField = hostField(this.host, this.port, this.scheme);
+    this.#defaults = { acceptEncoding: defaultAcceptEncoding(), userAgent: USER_AGENT };
+    this.#plainTail = plainTail(this.#hostField, this.#defaults);
+    this.#pool = this.#createPool();
+  }
+
+  get scheme(): string {
+    return "http";
+  }
+
+  /** Connections opened so far. */
+  get numConnections(): number {
+    return this.#pool.counters.created;
+  }
+
+  /** Requests begun so far; retries and redirects count. */
+  get numRequests(): number {
+    return this.#numRequests;
+  }
+
+  /** Connections open and not in use. */
+  get numIdle(): number {
+    return this.#pool.idle;
+  }
+
+  /** Connections in use. */
+  get numBusy(): number {
+    return this.#pool.busy;
+  }
+
+  /** Requests that wait for a connection. */
+  get numQueued(): number {
+    return this.#pool.queued;
+  }
+
+  /**
+   * Makes a request for a path, or for a URL of this pool's own host.
+   * Rejects with `HostChangedError` for another host, `ClosedPoolError` after `close`.
+   */
+  urlopen(method: string, url: string, options: UrlopenOptions = NO_OPTIONS): Promise<HTTPResponse> {
+    try {
+      if (this.#closed) throw new ClosedPoolError(`${this}: Pool is closed.`, { phase: "pool" });
+      const call = this.prepare(method, options, this.headers);
+      return exchange(call, this.#firstHop(url, call.settings), this.#router(call.settings));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Whether `url` is a path, or has this pool's scheme, host and port. */
+  isSameHost(url: string): boolean {
+    if (url.startsWith("/")) return true;
+    return this.#owns(parseUrl(url));
+  }
+
+  /** Closes idle connections now, and those in use when their requests have ended. New requests are refused. */
+  close(): void {
+    this.#closed = true;
+    this.#pool.retire();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** As `close`, then waits for the requests under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.#commons.quiet();
+  }
+
+  toString(): string {
+    return `${this.constructor.name}(host='${this.host}', port=${this.port})`;
+  }
+
+  /** @internal Keeps no connection any more, but serves whoever still comes: the manager has dropped it. */
+  retire(): void {
+    this.#pool.retire();
+  }
+
+  /** @internal A checked call. */
+  prepare(method: string, options: UrlopenOptions, defaults: HeaderSource | null | undefined): Call {
+    if (options === NO_OPTIONS && isEmpty(defaults)) {
+      return { method, headers: null, body: null, settings: this.#settings };
+    }
+    const source = options.headers ?? defaults;
+    let headers = isEmpty(source) ? null : new HTTPHeaderDict(source);
+    let body: Uint8Array | null = null;
+    if (options.body !== undefined && options.body !== null) {
+      const encoded = encodeBody(options.body);
+      body = encoded.bytes;
+      if (encoded.contentType !== null && !headers?.has("content-type")) {
+        headers ??= new HTTPHeaderDict();
+        headers.set("Content-Type", encoded.contentType);
+      }
+    }
+    return { method, headers, body, settings: callSettings(this.#settings, options) };
+  }
+
+  /** @internal A hop to `target` on this pool. */
+  hop(target: string, url: string, host: string = this.#hostField): Hop {
+    return {
+      pool: this.#pool,
+      target,
+      host,
+      url,
+      plainTail: host === this.#hostField ? this.#plainTail : null,
+      defaults: this.#defaults,
+      count: this.#count,
+    };
+  }
+
+  /** TLS of this pool's connections; `null` for none. */
+  protected tls(_options: PoolOptions): Route["tls"] {
+    return null;
+  }
+
+  readonly #count = (): void => {
+    this.#numRequests++;
+  };
+
+  #createPool(): Pool {
+    const { clock, timers, turn, budget } = this.#commons;
+    const options = this.#options;
+    const connector = new Connector(this.#route(), clock, timers);
+    return new Pool({
+      maxsize: count("maxsize", options.maxsize, DEFAULT_MAXSIZE, 1),
+      block: flag("block", options.block, true),
+      keepAliveTimeout: duration("keepAliveTimeout", options.keepAliveTimeout, DEFAULT_KEEP_ALIVE_TIMEOUT),
+      connectionMaxAge: duration("connectionMaxAge", options.connectionMaxAge),
+      clock,
+      timers,
+      turn,
+      budget,
+      name: `${this}`,
+      dial: (request) => connector.connect(request),
+    });
+  }
+
+  #route(): Route {
+    const options = this.#options;
+    const { socketPath, socketOptions, sourceAddress, lookup, addressFilter } = options;
+    return {
+      target: socketPath ? { socketPath } : { host: this.host, port: this.port },
+      name: socketPath ?? `${bracketHost(this.host)}:${this.port}`,
+      tls: this.tls(options),
+      dial: { ...socketOptions, sourceAddress, lookup, addressFilter },
+      maxHeaderSize: count("maxHeaderSize", options.maxHeaderSize, DEFAULT_MAX_HEADER_SIZE, 1),
+    };
+  }
+
+  #firstHop(url: string, settings: CallSettings): Hop {
+    if (url.startsWith("/")) {
+      const target = encodeTarget(url);
+      return this.hop(target, `${this.scheme}://${this.#hostField}${target}`);
+    }
+    return this.#urlHop(parseUrl(url), url, settings);
+  }
+
+  #urlHop(url: Url, text: string, settings: CallSettings): Hop {
+    if (this.#owns(url))
+      return this.hop(url.requestUri, `${this.scheme}://${this.#hostField}${url.requestUri}`);
+    if (!settings.assertSameHost) return this.#foreignHop(url, text);
+    throw new HostChangedError(`${this}: Tried to open a foreign host with url: ${text}`, {
+      phase: "request",
+    });
+  }
+
+  /** The caller says that this pool's host knows what to do with the URL, as a proxy would. */
+  #foreignHop(url: Url, text: string): Hop {
+    const target = url.host === null ? text : `${url.scheme}://${url.netloc}${url.requestUri}`;
+    return this.hop(target, `${this.scheme}://${this.#hostField}`, url.netloc ?? this.#hostField);
+  }
+
+  #router(settings: CallSettings): Router {
+    return {
+      hop: (url) => this.#urlHop(url, url.toString(), settings),
+      waitsOnRedirect: true,
+      commons: this.#commons,
+    };
+  }
+
+  #owns(url: Url): boolean {
+    const scheme = url.scheme ?? "http";
+    if (scheme !== this.scheme || url.host === null) return false;
+    return (
+      url.host.replace(/^\[(.*)\]$/, "$1") === this.host && (url.port ?? DEFAULT_PORTS[scheme]) === this.port
+    );
+  }
+}
+
+/** Connections to one host and port over HTTPS (urllib3's `HTTPSConnectionPool`). */
+export class HTTPSConnectionPool extends HTTPConnectionPool {
+  override get scheme(): string {
+    return "https";
+  }
+
+  protected override tls(options: PoolOptions): Route["tls"] {
+    return () => buildTlsSettings(options, this.host);
+  }
+}
+
+/** A pool for the scheme, host and port of `url` (urllib3's `connection_from_url`). */
+export function connectionFromUrl(url: string, options: PoolOptions = {}): HTTPConnectionPool {
+  const { scheme, host, port } = parseUrl(url);
+  const PoolClass = scheme === "https" ? HTTPSConnectionPool : HTTPConnectionPool;
+  return new PoolClass(host ?? "", port, options);
+}
+
+/** The manager-wide limit. Throws `InvalidArgumentError`. */
+export function maxConnections(options: PoolOptions): number {
+  return count("maxConnections", options.maxConnections, DEFAULT_MAX_CONNECTIONS, 1);
+}
+
+function hostField(host: string, port: number, scheme: string): string {
+  const name = bracketHost(host.replace(/\.+$/, ""));
+  return port === DEFAULT_PORTS[scheme] ? name : `${name}:${port}`;
+}
+
+function checkPort(port: number): number {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new InvalidArgumentError(`port must be a whole number from 0 to 65535, not ${port}`);
+}
+
+function isEmpty(source: HeaderSource | null | undefined): boolean {
+  if (source === null || source === undefined) return true;
+  if (source instanceof HTTPHeaderDict) return source.size === 0;
+  return Object.getPrototypeOf(source) === Object.prototype && Object.keys(source).length === 0;
+}

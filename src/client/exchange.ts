@@ -1,0 +1,197 @@
+/**
+ * The life of a request, in one loop: acquire -> send -> decide -> again or done.
+ *
+ *  1. A hop is a pool and a target; its message is written once (message.ts).
+ *  2. An attempt waits for a connection, sends the message and takes the answer (attempt.ts).
+ *  3. A failure is sent again silently if nothing can have come of it (policy/resend.ts), else `Retry` decides.
+ *  4. A redirect is the next hop, with its own pool; `Retry` counts it (policy/redirect.ts).
+ *  5. An answer whose status asks for another try gets one, if `Retry` says so.
+ *  6. Between attempts lies `Retry`'s wait; signal and deadline end everything at any point (guard.ts).
+ */
+
+import { HTTPError, MaxRetryError } from "../core/errors.ts";
+import { decodeLocation, parseUrl, type Url } from "../core/url.ts";
+import { isRedirectStatus, nextHop } from "../policy/redirect.ts";
+import { mayResend } from "../policy/resend.ts";
+import { isRetryable, type Retry } from "../policy/retry.ts";
+import { Attempt } from "./attempt.ts";
+import type { Commons } from "./commons.ts";
+import { Guard } from "./guard.ts";
+import { type Call, type Hop, type Message, writeMessage } from "./message.ts";
+import type { HTTPResponse } from "./response.ts";
+
+/** Finds the pool for a URL: a manager any, a pool only itself. */
+export interface Router {
+  /** Throws what makes `url` unreachable for it. */
+  hop(url: Url): Hop;
+  /** Whether a redirect waits for its Retry-After: in urllib3 pools do, managers do not. */
+  readonly waitsOnRedirect: boolean;
+  readonly commons: Commons;
+}
+
+/** Carries a request to its end. Rejects with one of the library's errors, or with the signal's reason. */
+export async function exchange(call: Call, hop: Hop, router: Router): Promise<HTTPResponse> {
+  const journey = new Journey(call, hop, router);
+  router.commons.begin();
+  try {
+    for (;;) {
+      let response: HTTPResponse | null = null;
+      try {
+        response = await journey.attempt().run();
+      } catch (error) {
+        journey.recover(error);
+      }
+      if (response !== null && journey.arrivedWith(response)) return response;
+      if (journey.wait > 0) await journey.backOff();
+    }
+  } finally {
+    journey.end();
+    router.commons.end();
+  }
+}
+
+/** Where a request stands between two attempts. */
+class Journey {
+  /** ms before the next attempt. */
+  wait: number = 0;
+  readonly #router: Router;
+  readonly #guard: Guard | null;
+  #call: Call;
+  #message: Message;
+  #hop: Hop;
+  #retries: Retry;
+  #attempts = 0;
+
+  constructor(call: Call, hop: Hop, router: Router) {
+    const { signal, deadline, retries } = call.settings;
+    this.#router = router;
+    this.#call = call;
+    this.#hop = hop;
+    this.#message = writeMessage(call, hop);
+    this.#retries = retries;
+    const guarded = signal !== null || deadline !== Number.POSITIVE_INFINITY;
+    this.#guard = guarded ? new Guard(signal, deadline, router.commons.timers) : null;
+  }
+
+  /** The next attempt, ready to run. */
+  attempt(): Attempt {
+    const attempt = new Attempt(this.#message, this.#call.settings);
+    this.#attempts++;
+    this.wait = 0;
+    this.#guard?.watch(attempt);
+    this.#hop.count();
+    return attempt;
+  }
+
+  /** Whether `response` is the one the caller gets; if not, the next attempt is prepared. */
+  arrivedWith(response: HTTPResponse): boolean {
+    const { settings } = this.#call;
+    response.retries = this.#retries;
+    if (settings.redirect && isRedirectStatus(response.status)) {
+      const location = response.headers.get("location");
+      if (location !== null && location !== "") return !this.#redirected(response, location);
+    }
+    return !this.#retriedForStatus(response);
+  }
+
+  backOff(): Promise<void> {
+    const { clock } = this.#router.commons;
+    return new Promise((resolve, reject) => {
+      const timer = clock.setTimer(resolve, this.wait, true);
+      this.#guard?.watch({
+        stop: (reason) => {
+          timer.cancel();
+          reject(reason);
+        },
+      });
+    });
+  }
+
+  end(): void {
+    this.#guard?.end();
+  }
+
+  /** Prepares another attempt after `error`, or throws what the caller gets. */
+  recover(error: unknown): void {
+    if (this.#guard?.caused(error) || !(error instanceof Error)) throw this.#describe(error);
+    if (this.#maySendAgain(error)) return;
+    this.#describe(error);
+    if (!isRetryable(error)) throw error;
+    this.#retries = this.#count({ error });
+    this.wait = this.#retries.waitTime({});
+  }
+
+  #maySendAgain(error: Error): boolean {
+    if (!(error instanceof HTTPError)) return false;
+    return mayResend({
+      reused: error.reused ?? false,
+      bytesWritten: error.bytesWritten ?? 0,
+      responseStarted: error.responseStarted ?? false,
+      method: this.#call.method,
+      bodyReplayable: true,
+    });
+  }
+
+  /** Prepares the hop to `location`; false if the redirect itself is what the caller gets. */
+  #redirected(response: HTTPResponse, location: string): boolean {
+    const call = this.#call;
+    const hop = nextHop({
+      method: call.method,
+      url: parseUrl(this.#message.url),
+      headers: call.headers,
+      status: response.status,
+      location: decodeLocation(location),
+      hasBody: call.body !== null,
+      removeHeadersOnRedirect: this.#retries.removeHeadersOnRedirect,
+    });
+    const counted = this.#countOrKeep(response, this.#retries.raiseOnRedirect);
+    if (counted === null) return false;
+    this.#retries = counted;
+    if (this.#router.waitsOnRedirect) this.wait = counted.retryAfter(response) ?? 0;
+    this.#call = { ...call, method: hop.method, headers: hop.headers, body: hop.dropBody ? null : call.body };
+    this.#go(hop.url);
+    return true;
+  }
+
+  /** Prepares the retry that the status asks for; false if the answer stands. */
+  #retriedForStatus(response: HTTPResponse): boolean {
+    const { method } = this.#call;
+    const { status } = response;
+    if (status < 400 && !this.#retries.statusForcelist.has(status)) return false;
+    const hasRetryAfter = (response.headers.get("retry-after") ?? "") !== "";
+    if (!this.#retries.isRetry(method, status, hasRetryAfter)) return false;
+    const counted = this.#countOrKeep(response, this.#retries.raiseOnStatus);
+    if (counted === null) return false;
+    this.#retries = counted;
+    this.wait = counted.waitTime({ response });
+    return true;
+  }
+
+  /** Counts the answer as a failure. When the retries are used up: throws if `raise`, else `null`. */
+  #countOrKeep(response: HTTPResponse, raise: boolean): Retry | null {
+    try {
+      return this.#count({ response });
+    } catch (error) {
+      if (raise || !(error instanceof MaxRetryError)) throw error;
+      return null;
+    }
+  }
+
+  #count(failure: { response?: HTTPResponse; error?: Error }): Retry {
+    try {
+      return this.#retries.increment({ method: this.#call.method, url: this.#message.url, ...failure });
+    } catch (error) {
+      throw this.#describe(error);
+    }
+  }
+
+  #go(url: Url): void {
+    this.#hop = this.#router.hop(url);
+    this.#message = writeMessage(this.#call, this.#hop);
+  }
+
+  #describe(error: unknown): unknown {
+    if (!(error instanceof HTTPError)) return error;
+    return error.describe({ method: this.#call.method, url: this.#message.url, attempt: this.#attempts });
+  }
+}

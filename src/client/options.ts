@@ -1,0 +1,114 @@
+/** The options of managers, pools and requests, and what a call makes of them. */
+
+import type { LookupFunction } from "node:net";
+import type { Fields } from "../body/multipart.ts";
+import type { AddressFilter } from "../connection/address-filter.ts";
+import type { TlsOptions } from "../connection/tls.ts";
+import type { HeaderSource } from "../core/headers.ts";
+import type { Retry } from "../policy/retry.ts";
+import type { Timeout } from "../policy/timeout.ts";
+import type { Informational } from "./response.ts";
+
+/** Options of every socket. */
+export interface SocketOptions {
+  /** Send small packets at once. Default true. */
+  noDelay?: boolean | undefined;
+  /** TCP keep-alive probes. Default false. */
+  keepAlive?: boolean | undefined;
+  /** Idle time before the first probe, in ms. */
+  keepAliveInitialDelay?: number | undefined;
+}
+
+/**
+ * Options of a pool: given to a manager they hold for all its pools; most can be given per request too.
+ * A field of one's own is declared by augmenting this interface.
+ */
+export interface PoolOptions extends TlsOptions {
+  /** Connections a pool keeps; with `block` also the most it opens. Default 64. */
+  maxsize?: number | undefined;
+  /** Whether requests past `maxsize` wait their turn, or open connections that are dropped after use. Default true. */
+  block?: boolean | undefined;
+  /** Longest wait for a connection in ms; then `EmptyPoolError`. Default: no limit. */
+  poolTimeout?: number | null | undefined;
+  /** Connections open at once over all pools of a manager. Default 1024. */
+  maxConnections?: number | undefined;
+  /** An idle connection is closed after this many ms; a server's `Keep-Alive: timeout=` shortens it. Default 30_000. */
+  keepAliveTimeout?: number | undefined;
+  /** A connection older than this many ms is not used again. Default: no limit. */
+  connectionMaxAge?: number | null | undefined;
+  /** ms for each of connect and read, or a `Timeout`. Default: connect 10_000, read 300_000, no total. */
+  timeout?: number | Timeout | null | undefined;
+  /** A total, `false` for none at all, or a `Retry`. Default `Retry.DEFAULT` (3). */
+  retries?: number | boolean | Retry | null | undefined;
+  /** Header fields of requests that bring none of their own. */
+  headers?: HeaderSource | null | undefined;
+  /** Local address to connect from. */
+  sourceAddress?: string | { address: string; port?: number } | null | undefined;
+  socketOptions?: SocketOptions | null | undefined;
+  /** Path of a Unix-domain socket to connect to, whatever the host. */
+  socketPath?: string | null | undefined;
+  /** Resolves host names, as for `net.connect`. Default `dns.lookup`. */
+  lookup?: LookupFunction | null | undefined;
+  /** Asked for every address about to be dialled, after resolution; `false` refuses it. */
+  addressFilter?: AddressFilter | null | undefined;
+  /** Whether bodies are decoded as their Content-Encoding says. Default true. */
+  decodeContent?: boolean | undefined;
+  /** Whether bodies are read before the response is given out. Default true. */
+  preloadContent?: boolean | undefined;
+  /** Whether a body shorter than its declared length is an error. Default true. */
+  enforceContentLength?: boolean | undefined;
+  /** Most bytes of status line and headers of one response. Default 65_536. */
+  maxHeaderSize?: number | undefined;
+  /** Most bytes a decoded body may grow to. Default: no limit. */
+  maxDecodedSize?: number | null | undefined;
+}
+
+/** Options of a `PoolManager`. */
+export interface PoolManagerOptions extends PoolOptions {
+  /** Pools kept; the least recently used one is dropped first. Default 10. */
+  numPools?: number | undefined;
+}
+
+/** What may be sent as a body. */
+export type RequestBody = string | Uint8Array | ArrayBuffer | URLSearchParams;
+
+/** Options of `urlopen`: one request without field encoding. */
+export interface UrlopenOptions {
+  body?: RequestBody | null | undefined;
+  /** Replace the default headers of manager or pool. */
+  headers?: HeaderSource | null | undefined;
+  timeout?: number | Timeout | null | undefined;
+  retries?: number | boolean | Retry | null | undefined;
+  /** Whether redirects are followed. Default true. */
+  redirect?: boolean | undefined;
+  /** Whether a pool refuses URLs of other hosts. Default true for pools. */
+  assertSameHost?: boolean | undefined;
+  poolTimeout?: number | null | undefined;
+  /** As in urllib3: give the connection back before the body is read. Follows `preloadContent`. */
+  releaseConn?: boolean | undefined;
+  /** Send the body in chunks. Default: only if its length is unknown. */
+  chunked?: boolean | undefined;
+  preloadContent?: boolean | undefined;
+  decodeContent?: boolean | undefined;
+  enforceContentLength?: boolean | undefined;
+  /** Accept compressed bodies that end early. Default false. */
+  allowTruncated?: boolean | undefined;
+  maxDecodedSize?: number | null | undefined;
+  /** Longest time in ms over all attempts, back-offs and waits. Default: no limit. */
+  deadline?: number | null | undefined;
+  /** Aborts the request at any stage; it rejects with the signal's reason. */
+  signal?: AbortSignal | null | undefined;
+  /** Sees each 1xx response. */
+  onInformational?: ((response: Informational) => void) | undefined;
+}
+
+/** Options of `request`. */
+export interface RequestOptions extends UrlopenOptions {
+  /** Into the query for GET, HEAD, DELETE and OPTIONS, else into the body. */
+  fields?: Fields | null | undefined;
+  /** Sent as JSON, with `Content-Type: application/json` unless there is one. */
+  json?: unknown;
+  /** Whether fields in a body are multipart/form-data or urlencoded. Default true. */
+  encodeMultipart?: boolean | undefined;
+  multipartBoundary?: string | undefined;
+}

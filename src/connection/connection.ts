@@ -1,0 +1,86 @@
+/**
+ * What the floors above see of one wire. A connection never sees its pool: it reports through the owner given at birth.
+ *
+ * Life: born ready -> `send` -> the exchange ends -> `owner.idle` (may be used again) or `owner.dead` -> ... -> dead.
+ * `owner.dead` is called exactly once, whenever it happens; `owner.idle` once for each exchange that leaves the
+ * connection reusable, always before the exchange's own `onEnd`.
+ */
+
+import type { HTTPError } from "../core/errors.ts";
+
+/** What is read of a response head before anybody asks for its fields. */
+export interface Head {
+  readonly status: number;
+  /** 10, 11 or 20. */
+  readonly version: number;
+  readonly reason: string;
+  /** Latin-1 text of the head; its field lines start at `fieldsStart`. */
+  readonly text: string;
+  readonly fieldsStart: number;
+  /** Whether it has a Content-Encoding field. */
+  readonly encoded: boolean;
+}
+
+/** How the response body is framed. */
+export interface BodyFacts {
+  /** Declared length in bytes; `null` where unknown. */
+  readonly contentLength: number | null;
+  readonly chunked: boolean;
+  /** Transfer codings to be undone besides `chunked`, in the order they were applied. */
+  readonly transferCodings: readonly string[];
+}
+
+/** One request with its answer, as a connection sees it. */
+export interface Exchange {
+  /** Request head, every character one byte. */
+  readonly head: string;
+  readonly body: Uint8Array | null;
+  /** The answer has no body whatever its head says: the request is HEAD. */
+  readonly bodiless: boolean;
+  /** The request does not ask for the connection to be closed. */
+  readonly persistent: boolean;
+  /** Collect the body and give it to `onEnd` in one piece, instead of `onBody`. */
+  readonly collect: boolean;
+  /** Longest wait for the head, and between two parts of the body, in ms; `Infinity` for none. */
+  readonly readTimeout: number;
+  /** A 1xx response other than 101. `head` is only valid during the call. */
+  onInformational(head: Head): void;
+  /** The final head. `head` and `facts` are only valid during the call. */
+  onHead(head: Head, facts: BodyFacts): void;
+  /** A part of the body, the receiver's to keep. `false` stops reading until `Connection.resume`. */
+  onBody(bytes: Buffer): boolean;
+  /** The whole answer has come; `body` is set if `collect`. */
+  onEnd(body: Buffer | null, trailers: string): void;
+  /** The exchange failed, and the connection with it. */
+  onError(error: HTTPError): void;
+}
+
+/** Who is told when a connection becomes free or dies. */
+export interface ConnectionOwner {
+  idle(): void;
+  dead(): void;
+}
+
+/** One wire that can carry one exchange at a time. */
+export interface Connection {
+  /** `clock.now()` of its birth. */
+  readonly bornAt: number;
+  /** Exchanges begun on it. */
+  readonly exchanges: number;
+  /** First hop, such as `127.0.0.1:80`. */
+  readonly route: string;
+  /** False from the moment it must not be used any more. */
+  readonly alive: boolean;
+  /** The server's `Keep-Alive: timeout=` in ms; `null` where it gave none. */
+  readonly keepAliveHint: number | null;
+  send(exchange: Exchange): void;
+  /** Goes on reading after `onBody` returned false. */
+  resume(): void;
+  /** Stops reading until `resume`. */
+  pause(): void;
+  /** Destroys it at once; an exchange under way fails with `error`, or silently without. */
+  close(error?: HTTPError): void;
+  /** Whether it keeps the process alive: in use yes, idle no. */
+  ref(): void;
+  unref(): void;
+}

@@ -1,0 +1,283 @@
+/**
+ * Drives the HTTP/1.1 parser and writer over one socket: one exchange at a time, and the decision whether the
+ * connection may be used again.
+ *
+ * Reuse needs all of: both sides keep-alive, final status, body at its end, request fully written, nothing left over.
+ * Any byte, EOF or error while no exchange is under way is the connection's death.
+ */
+
+import type { Socket } from "node:net";
+import { type CoarseTimers, TimerEntry } from "../core/coarse-timers.ts";
+import { HTTPError, ProtocolError, ReadTimeoutError } from "../core/errors.ts";
+import { keepAliveHint } from "../protocol/h1/framing.ts";
+import type { ResponseHead } from "../protocol/h1/response-head.ts";
+import { ResponseParser, type ResponseSink } from "../protocol/h1/response-parser.ts";
+import { BodyCollector } from "./body-collector.ts";
+import type { BodyFacts, Connection, ConnectionOwner, Exchange } from "./connection.ts";
+import type { ByteReceiver, SocketReader } from "./socket-reader.ts";
+
+/** An answer that came before the upload ended: how long the rest of the upload may take, in ms. */
+const UPLOAD_GRACE = 50;
+
+/** What a connection is made of. */
+export interface Http1Settings {
+  owner: ConnectionOwner;
+  timers: CoarseTimers;
+  /** `clock.now()` of its birth. */
+  bornAt: number;
+  /** bytes */
+  maxHeaderSize: number;
+  route: string;
+}
+
+/** An HTTP/1.1 connection. */
+export class Http1Connection implements Connection, ResponseSink, ByteReceiver, BodyFacts {
+  readonly bornAt: number;
+  readonly route: string;
+  exchanges: number = 0;
+  alive: boolean = true;
+  keepAliveHint: number | null = null;
+  readonly #socket: Socket;
+  readonly #owner: ConnectionOwner;
+  readonly #timers: CoarseTimers;
+  readonly #parser: ResponseParser;
+  readonly #timer = new TimerEntry(() => this.#onTimeout());
+  #exchange: Exchange | null = null;
+  #collector: BodyCollector | null = null;
+  /** The part of the body that the kernel was told to write into. */
+  #direct: Buffer | null = null;
+  #bytesWritten = 0;
+  #paused = false;
+  #grace: TimerEntry | null = null;
+
+  constructor(socket: Socket, reader: SocketReader, settings: Http1Settings) {
+    this.#socket = socket;
+    this.#owner = settings.owner;
+    this.#timers = settings.timers;
+    this.bornAt = settings.bornAt;
+    this.route = settings.route;
+    this.#parser = new ResponseParser(this, settings.maxHeaderSize);
+    reader.receiver = this;
+    socket.on("error", (error) => this.#onBroken(error));
+    socket.on("end", () => this.#onEnd());
+    socket.on("close", () => this.#onEnd());
+  }
+
+  // --- Connection
+
+  send(exchange: Exchange): void {
+    this.exchanges++;
+    this.#exchange = exchange;
+    this.#parser.start(exchange.bodiless);
+    this.#write(exchange.head, exchange.body);
+    if (exchange.readTimeout !== Number.POSITIVE_INFINITY)
+      this.#timers.arm(this.#timer, exchange.readTimeout);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  close(error?: HTTPError): void {
+    if (!this.alive) return;
+    const exchange = this.#exchange;
+    this.#die();
+    if (error !== undefined) exchange?.onError(error);
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  // --- BodyFacts
+
+  get contentLength(): number | null {
+    return this.#parser.contentLength;
+  }
+
+  get chunked(): boolean {
+    return this.#parser.framing === "chunked";
+  }
+
+  get transferCodings(): readonly string[] {
+    return this.#parser.transferCodings;
+  }
+
+  // --- ByteReceiver
+
+  onBytes(bytes: Buffer, length: number): boolean {
+    const exchange = this.#exchange;
+    // Nobody asked: whatever it is, it must never be taken for an answer.
+    if (exchange === null) {
+      this.#die();
+      return false;
+    }
+    if (bytes === this.#direct) this.#takeDirect(length);
+    else if (!this.#parse(bytes, length)) return false;
+    if (this.#parser.done) {
+      this.#finish();
+      return this.alive;
+    }
+    if (this.#parser.inBody && this.#timer.armed) this.#timers.arm(this.#timer, exchange.readTimeout);
+    return !this.#paused;
+  }
+
+  readInto(): Buffer | null {
+    this.#direct = this.#parser.remaining === 0 ? null : (this.#collector?.rest() ?? null);
+    return this.#direct;
+  }
+
+  // --- ResponseSink
+
+  onInformational(head: ResponseHead): void {
+    this.#exchange?.onInformational(head);
+  }
+
+  onHead(head: ResponseHead): void {
+    const exchange = this.#exchange!;
+    if (exchange.collect) this.#collector = new BodyCollector(this.#bodyLength());
+    exchange.onHead(head, this);
+  }
+
+  onBody(bytes: Buffer, start: number, end: number): void {
+    if (this.#collector !== null) this.#collector.add(bytes, start, end);
+    else if (this.#exchange?.onBody(Buffer.from(bytes.subarray(start, end))) === false) this.pause();
+  }
+
+  /** Length of the body that follows; `null` where unknown. */
+  #bodyLength(): number | null {
+    const parser = this.#parser;
+    if (parser.framing === "none") return 0;
+    return parser.framing === "length" ? parser.contentLength : null;
+  }
+
+  #write(head: string, body: Uint8Array | null): void {
+    const socket = this.#socket;
+    this.#bytesWritten = head.length + (body?.length ?? 0);
+    if (body === null) {
+      socket.write(head, "latin1");
+      return;
+    }
+    // One system call for both.
+    socket.cork();
+    socket.write(head, "latin1");
+    socket.write(body, this.#onWritten);
+    socket.uncork();
+  }
+
+  /** False if the bytes broke the protocol. */
+  #parse(bytes: Buffer, length: number): boolean {
+    let used: number;
+    try {
+      used = this.#parser.execute(bytes, 0, length);
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+    // Bytes behind the answer were not asked for: this answer stands, the connection does not.
+    if (used < length) this.#parser.persistent = false;
+    return this.#exchange !== null;
+  }
+
+  #takeDirect(length: number): void {
+    this.#collector!.filled(length);
+    this.#parser.skip(length);
+  }
+
+  /** The answer is complete. */
+  #finish(): void {
+    const exchange = this.#exchange!;
+    const body = this.#collector?.finish() ?? null;
+    this.#exchange = null;
+    this.#collector = null;
+    this.#timer.disarm();
+    this.keepAliveHint = keepAliveHint(this.#parser.head);
+    if (!this.#parser.persistent || !exchange.persistent) this.#die();
+    else if (this.#socket.writableLength === 0) this.#owner.idle();
+    else this.#awaitUpload();
+    exchange.onEnd(body, this.#parser.trailers);
+  }
+
+  /** The answer came before the request was written: the connection is kept only if that ends soon. */
+  #awaitUpload(): void {
+    this.#grace = new TimerEntry(() => this.#die());
+    this.#timers.arm(this.#grace, UPLOAD_GRACE);
+  }
+
+  readonly #onWritten = (): void => {
+    if (this.#grace === null) return;
+    this.#grace.disarm();
+    this.#grace = null;
+    if (this.alive) this.#owner.idle();
+  };
+
+  #onTimeout(): void {
+    const wait = this.#exchange?.readTimeout;
+    this.#fail(
+      new ReadTimeoutError(`Read timed out. (read timeout=${wait} ms)`, {
+        phase: this.#parser.inBody ? "body" : "head",
+      }),
+    );
+  }
+
+  #onEnd(): void {
+    if (!this.alive) return;
+    if (this.#exchange === null) {
+      this.#die();
+      return;
+    }
+    try {
+      this.#parser.finish();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#finish();
+  }
+
+  #onBroken(cause: Error): void {
+    if (!this.alive) return;
+    const where = this.#parser.inBody ? "Connection broken" : "Connection aborted";
+    const phase = this.#parser.inBody ? "body" : "head";
+    this.#fail(new ProtocolError(`${where}: ${cause.message}`, { cause, phase }));
+  }
+
+  /** The exchange fails and the connection dies; the error learns the facts that decide about another try. */
+  #fail(error: unknown): void {
+    const failure =
+      error instanceof HTTPError
+        ? error
+        : new ProtocolError(`Connection aborted: ${error}`, { cause: error });
+    const exchange = this.#exchange;
+    failure.describe({
+      reused: this.exchanges > 1,
+      bytesWritten: this.#bytesWritten,
+      responseStarted: this.#parser.started,
+      route: this.route,
+    });
+    this.#die();
+    exchange?.onError(failure);
+  }
+
+  #die(): void {
+    if (!this.alive) return;
+    this.alive = false;
+    this.#exchange = null;
+    this.#collector = null;
+    this.#timer.disarm();
+    this.#grace?.disarm();
+    this.#socket.destroy();
+    this.#owner.dead();
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The read side of a socket without stream machinery: `net.connect({ onread })` hands the bytes straight over, from one
+ * buffer that all sockets of the process share, or from wherever the receiver wants them (a body of known length is
+ * read by the kernel into its final place).
+ *
+ * Sockets that know no `onread` (a TLS socket over another one) are read through their 'data' events.
+ */
+
+import type { OnReadOpts } from "node:net";
+
+/** Large enough that a fast sender fills it, small enough to stay in the cache. */
+const SHARED_BUFFER_SIZE = 65_536;
+
+let shared: Buffer | null = null;
+
+/** Who takes the bytes. */
+export interface ByteReceiver {
+  /** `bytes[0, length)` is only valid during the call. `false` stops reading until the socket's `resume`. */
+  onBytes(bytes: Buffer, length: number): boolean;
+  /** Where the next bytes should go; `null` for the shared buffer. */
+  readInto(): Buffer | null;
+}
+
+/** Connects one socket to one receiver. Made before the socket is; what comes before `receiver` is set is kept. */
+export class SocketReader {
+  receiver: ByteReceiver | null = null;
+  readonly onread: OnReadOpts;
+  #current: Buffer | null = null;
+  #early: Buffer[] = [];
+
+  constructor() {
+    this.onread = {
+      buffer: () => this.#nextBuffer() as Uint8Array,
+      callback: (length, bytes) => this.#take(bytes as Buffer, length),
+    };
+  }
+
+  /** Bytes that came from elsewhere than `onread`. */
+  push(bytes: Buffer): boolean {
+    return this.#take(bytes, bytes.length);
+  }
+
+  /** Whether the peer spoke before it was asked. */
+  get hasEarlyBytes(): boolean {
+    return this.#early.length > 0;
+  }
+
+  #take(bytes: Buffer, length: number): boolean {
+    if (this.receiver !== null) return this.receiver.onBytes(bytes, length);
+    this.#early.push(Buffer.from(bytes.subarray(0, length)));
+    return false;
+  }
+
+  /** Node keeps using the last buffer when it gets `null`: that saves a call into the engine per read. */
+  #nextBuffer(): Buffer | null {
+    shared ??= Buffer.allocUnsafeSlow(SHARED_BUFFER_SIZE);
+    const wanted = this.receiver?.readInto() ?? shared;
+    if (wanted === this.#current) return null;
+    this.#current = wanted;
+    return wanted;
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Many timeouts of few different lengths, for the price of a linked-list node each.
+ *
+ * All entries of one duration stand in one list, in the order in which they end; one platform timer per list waits for
+ * the first of them. Arming and disarming touch two pointers. An entry fires at its end or up to a few milliseconds
+ * later, never before.
+ */
+
+import type { Clock, Timer } from "./clock.ts";
+
+/** Something that can time out. Hold one per user and arm it again and again. */
+export class TimerEntry {
+  /** @internal */ list: TimerList | null = null;
+  /** @internal */ previous: TimerEntry | null = null;
+  /** @internal */ next: TimerEntry | null = null;
+  /** @internal */ end: number = 0;
+  readonly onTimeout: () => void;
+
+  constructor(onTimeout: () => void) {
+    this.onTimeout = onTimeout;
+  }
+
+  /** Whether it is waiting. */
+  get armed(): boolean {
+    return this.list !== null;
+  }
+
+  /** Stops waiting; harmless when not armed. */
+  disarm(): void {
+    this.list?.remove(this);
+  }
+}
+
+class TimerList {
+  readonly #clock: Clock;
+  readonly duration: number;
+  readonly #onEmpty: () => void;
+  #first: TimerEntry | null = null;
+  #last: TimerEntry | null = null;
+  #timer: Timer | null = null;
+
+  constructor(clock: Clock, duration: number, onEmpty: () => void) {
+    this.#clock = clock;
+    this.duration = duration;
+    this.#onEmpty = onEmpty;
+  }
+
+  append(entry: TimerEntry): void {
+    entry.end = this.#clock.now() + this.duration;
+    entry.list = this;
+    entry.previous = this.#last;
+    if (this.#last === null) this.#first = entry;
+    else this.#last.next = entry;
+    this.#last = entry;
+    this.#timer ??= this.#clock.setTimer(() => this.#fire(), this.duration);
+  }
+
+  remove(entry: TimerEntry): void {
+    if (entry.previous === null) this.#first = entry.next;
+    else entry.previous.next = entry.next;
+    if (entry.next === null) this.#last = entry.previous;
+    else entry.next.previous = entry.previous;
+    entry.list = entry.previous = entry.next = null;
+  }
+
+  /** The platform timer is left running when its entry goes: it looks again at the first one then. */
+  #fire(): void {
+    this.#timer = null;
+    const now = this.#clock.now();
+    try {
+      for (let entry = this.#first; entry !== null && entry.end <= now; entry = this.#first) {
+        this.remove(entry);
+        entry.onTimeout();
+      }
+    } finally {
+      if (this.#first === null) {
+        if (this.#timer === null) this.#onEmpty();
+      } else this.#timer ??= this.#clock.setTimer(() => this.#fire(), Math.max(1, this.#first.end - now));
+    }
+  }
+}
+
+/** The lists of one clock. */
+export class CoarseTimers {
+  readonly #clock: Clock;
+  readonly #lists = new Map<number, TimerList>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Makes `entry` fire `duration` ms from now, whatever it waited for before. Infinite durations never fire. */
+  arm(entry: TimerEntry, duration: number): void {
+    entry.disarm();
+    if (duration === Number.POSITIVE_INFINITY) return;
+    let list = this.#lists.get(duration);
+    if (list === undefined) {
+      list = new TimerList(this.#clock, duration, () => this.#lists.delete(duration));
+      this.#lists.set(duration, list);
+    }
+    list.append(entry);
+  }
+}

@@ -1,0 +1,341 @@
+/** `PoolManager`: finds or makes the pool for each URL, keeps the most recently used ones, counts over all. */
+
+import { Commons } from "../client/commons.ts";
+import {
+  COMMONS,
+  HTTPConnectionPool,
+  HTTPSConnectionPool,
+  maxConnections,
+  type SharedOptions,
+} from "../client/connection-pool.ts";
+import { exchange, type Router } from "../client/exchange.ts";
+import type { Hop } from "../client/message.ts";
+import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
+import { NO_OPTIONS, RequestMethods } from "../client/request-methods.ts";
+import type { HTTPResponse } from "../client/response.ts";
+import { InvalidArgumentError, LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
+import type { HeaderSource } from "../core/headers.ts";
+import { DEFAULT_PORTS, parseUrl, type Url } from "../core/url.ts";
+import { Retry } from "../policy/retry.ts";
+import { watchWrites } from "./observed.ts";
+import { isPlainTarget, originEnd } from "./plain-url.ts";
+import { keyFnByScheme, type PoolContext, type PoolKeyFunction, type PoolKeyLike } from "./pool-key.ts";
+import { RecentlyUsedContainer } from "./recently-used.ts";
+
+/** A class of pools, as `poolClassesByScheme` holds them. */
+export type PoolClass = new (host: string, port?: number | null, options?: PoolOptions) => HTTPConnectionPool;
+
+/** One pool in a snapshot. */
+export interface PoolStats {
+  origin: string;
+  idle: number;
+  busy: number;
+  queued: number;
+  numConnections: number;
+  numRequests: number;
+}
+
+/** What `PoolManager.stats` gives. */
+export interface ManagerStats {
+  /** Least recently used first. */
+  pools: PoolStats[];
+  /** Connections open now, those being made included. */
+  openConnections: number;
+}
+
+/** Pool options as the manager keeps them: any name may be among them. */
+export type PoolKwargs = PoolOptions & Record<string, unknown>;
+
+/** An origin seen in plain form, and the key of its pool. */
+interface KnownOrigin {
+  readonly prefix: string;
+  readonly key: PoolKeyLike;
+  readonly context: PoolContext;
+}
+
+/** Known origins are forgotten all at once: they are cheap to find again. */
+const MAX_KNOWN_ORIGINS = 4096;
+
+/** Makes requests to any host over pools of live connections (urllib3's `PoolManager`). */
+export class PoolManager extends RequestMethods {
+  /** Pools by key, least recently used first out. */
+  readonly pools: RecentlyUsedContainer<PoolKeyLike, HTTPConnectionPool>;
+  /** Default header fields of every request that brings none of its own. */
+  headers: HeaderSource | null | undefined;
+  #connectionPoolKw: PoolKwargs;
+  #keyFnByScheme: Record<string, PoolKeyFunction>;
+  #poolClassesByScheme: Record<string, PoolClass>;
+  readonly #commons: Commons;
+  readonly #router: Router;
+  readonly #known = new Map<string, KnownOrigin>();
+  #last: KnownOrigin | null = null;
+
+  /** `numPools` defaults to 10; it may stand among the options. Throws `InvalidArgumentError`. */
+  constructor(numPools?: number, options?: PoolManagerOptions);
+  constructor(options?: PoolManagerOptions);
+  constructor(first?: number | PoolManagerOptions, second?: PoolManagerOptions) {
+    super();
+    const options = (typeof first === "object" ? first : second) ?? {};
+    const { numPools, headers, maxConnections: _limit, ...poolOptions } = options;
+    const maxsize = typeof first === "number" ? first : numPools;
+    this.headers = headers;
+    this.pools = new RecentlyUsedContainer({ maxsize: maxsize ?? 10, disposeFunc: (pool) => pool.retire() });
+    this.#commons = new Commons(maxConnections(options));
+    this.#connectionPoolKw = this.#observe(frozenValues(poolOptions as PoolKwargs));
+    // Redirects are the manager's: a number must not be turned into a Retry that refuses them.
+    if (poolOptions.retries !== undefined)
+      this.#connectionPoolKw.retries = Retry.fromInt(poolOptions.retries);
+    this.#keyFnByScheme = this.#observe({ ...keyFnByScheme });
+    this.#poolClassesByScheme = this.#observe({ http: HTTPConnectionPool, https: HTTPSConnectionPool });
+    this.#router = { hop: (url) => this.#hop(url), waitsOnRedirect: false, commons: this.#commons };
+  }
+
+  /** The options each new pool gets. Changes count from the next look-up on. */
+  get connectionPoolKw(): PoolKwargs {
+    return this.#connectionPoolKw;
+  }
+
+  set connectionPoolKw(kw: PoolKwargs) {
+    this.#connectionPoolKw = this.#observe(frozenValues(kw));
+    this.#forget();
+  }
+
+  /** Request context -> pool key, by scheme; a copy of the manager's own. */
+  get keyFnByScheme(): Record<string, PoolKeyFunction> {
+    return this.#keyFnByScheme;
+  }
+
+  set keyFnByScheme(functions: Record<string, PoolKeyFunction>) {
+    this.#keyFnByScheme = this.#observe({ ...functions });
+    this.#forget();
+  }
+
+  /** Pool class by scheme; a copy of the manager's own. */
+  get poolClassesByScheme(): Record<string, PoolClass> {
+    return this.#poolClassesByScheme;
+  }
+
+  set poolClassesByScheme(classes: Record<string, PoolClass>) {
+    this.#poolClassesByScheme = this.#observe({ ...classes });
+    this.#forget();
+  }
+
+  /** A request without field encoding, to an absolute URL; redirects lead from pool to pool. */
+  urlopen(method: string, url: string, options: UrlopenOptions = NO_OPTIONS): Promise<HTTPResponse> {
+    try {
+      const pool = this.#plainPool(url);
+      if (pool !== null)
+        return this.#send(pool, method, pool.hop(plainTarget(url, this.#last!), url), options);
+      const parsed = parseUrl(url);
+      const found = this.#poolFor(parsed);
+      this.#learn(url, parsed);
+      return this.#send(found, method, hopTo(found, parsed), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * The pool for `host`. `port` defaults to the scheme's; `poolKwargs` go over `connectionPoolKw`, and a value of
+   * `undefined` or `null` among them removes the default. Throws `LocationValueError`, `URLSchemeUnknown`.
+   */
+  connectionFromHost(
+    host: string | null | undefined,
+    port?: number | null,
+    scheme: string | null = "http",
+    poolKwargs?: PoolOptions | null,
+  ): HTTPConnectionPool {
+    if (!host) throw new LocationValueError("No host specified.");
+    return this.connectionFromContext(this.#context(host, port, scheme ?? "http", poolKwargs));
+  }
+
+  /** The pool for the origin of `url`; `poolKwargs` as in `connectionFromHost`. */
+  connectionFromUrl(url: string, poolKwargs?: PoolOptions | null): HTTPConnectionPool {
+    const { host, port, scheme } = parseUrl(url);
+    return this.connectionFromHost(host, port, scheme ?? "http", poolKwargs);
+  }
+
+  /** The pool for a request context: scheme, host, port and pool options. */
+  connectionFromContext(context: PoolContext): HTTPConnectionPool {
+    return this.connectionFromPoolKey(this.#key(context), context);
+  }
+
+  /** The pool under `poolKey`, made from `context` if there is none. */
+  connectionFromPoolKey(poolKey: PoolKeyLike, context: PoolContext): HTTPConnectionPool {
+    const known = this.pools.get(poolKey);
+    if (known !== undefined) return known;
+    const pool = this.newPool(context);
+    this.pools.set(poolKey, pool);
+    return pool;
+  }
+
+  /** Drops every pool. Idle connections are closed; requests under way finish undisturbed. */
+  clear(): void {
+    this.pools.clear();
+  }
+
+  /** As `clear`; resolves when all requests under way have ended. */
+  async close(): Promise<void> {
+    this.clear();
+    await this.#commons.quiet();
+  }
+
+  [Symbol.dispose](): void {
+    this.clear();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** A plain snapshot, which does not count as use of any pool. */
+  stats(): ManagerStats {
+    const pools = this.pools.keys().map((key) => poolStats(this.pools.peek(key)!));
+    return { pools, openConnections: this.#commons.budget.open };
+  }
+
+  /** Makes the pool of a context; to be overridden for pools of one's own making. */
+  protected newPool(context: PoolContext): HTTPConnectionPool {
+    const { scheme, host, port, ...options } = context;
+    const PoolOfScheme = this.#poolClassesByScheme[scheme.toLowerCase()];
+    if (PoolOfScheme === undefined) throw new URLSchemeUnknown(scheme);
+    return new PoolOfScheme(host, port, { ...options, [COMMONS]: this.#commons } as SharedOptions);
+  }
+
+  #send(pool: HTTPConnectionPool, method: string, hop: Hop, options: UrlopenOptions): Promise<HTTPResponse> {
+    return exchange(pool.prepare(method, options, this.headers), hop, this.#router);
+  }
+
+  #hop(url: Url): Hop {
+    return hopTo(this.#poolFor(url), url);
+  }
+
+  #poolFor(url: Url): HTTPConnectionPool {
+    if (url.scheme === null) warnSchemeless();
+    return this.connectionFromHost(url.host, url.port, url.scheme ?? "http");
+  }
+
+  #context(
+    host: string,
+    port: number | null | undefined,
+    scheme: string,
+    poolKwargs: PoolOptions | null | undefined,
+  ): PoolContext {
+    const lowered = scheme.toLowerCase();
+    return {
+      ...mergePoolKwargs(this.#connectionPoolKw, poolKwargs),
+      scheme: lowered,
+      host: host.replace(/^\[(.*)\]$/, "$1"),
+      port: port ?? DEFAULT_PORTS[lowered] ?? 80,
+    };
+  }
+
+  #key(context: PoolContext): PoolKeyLike {
+    const keyFunction = this.#keyFnByScheme[context.scheme.toLowerCase()];
+    if (keyFunction === undefined) throw new URLSchemeUnknown(context.scheme);
+    return keyFunction(context);
+  }
+
+  /** The pool of a URL whose origin is known and whose target needs no parsing; else `null`. */
+  #plainPool(url: string): HTTPConnectionPool | null {
+    if (typeof url !== "string") throw new InvalidArgumentError(`url must be a string, not ${typeof url}`);
+    let origin = this.#last;
+    if (origin === null || !isUnder(url, origin.prefix)) {
+      origin = this.#known.get(url.slice(0, originEnd(url))) ?? null;
+      if (origin === null) return null;
+      this.#last = origin;
+    }
+    if (!isPlainTarget(url, origin.prefix.length)) return null;
+    return this.pools.get(origin.key) ?? this.connectionFromPoolKey(origin.key, { ...origin.context });
+  }
+
+  /** Remembers the origin of `url` if it stands there as it would be normalised, and its key cannot change unseen. */
+  #learn(url: string, parsed: Url): void {
+    const { scheme, host, port, auth } = parsed;
+    const prefix = `${scheme}://${parsed.netloc}`;
+    if (auth !== null || host === null || scheme === null || !isUnder(url, prefix)) return;
+    if (this.#keyFnByScheme[scheme] !== keyFnByScheme[scheme]) return;
+    if (!Object.values(this.#connectionPoolKw).every(isStable)) return;
+    if (this.#known.size >= MAX_KNOWN_ORIGINS) this.#forget();
+    const context = this.#context(host, port, scheme, null);
+    this.#known.set(prefix, { prefix, context, key: this.#key({ ...context }) });
+  }
+
+  #forget(): void {
+    this.#known.clear();
+    this.#last = null;
+  }
+
+  #observe<T extends object>(target: T): T {
+    return watchWrites(target, () => this.#forget());
+  }
+}
+
+/** `override` over `base`; a value of `undefined` or `null` removes the default. */
+function mergePoolKwargs(base: PoolKwargs, override: PoolOptions | null | undefined): PoolKwargs {
+  const merged: PoolKwargs = { ...base };
+  for (const [name, value] of Object.entries(override ?? {})) {
+    if (value === undefined || value === null) delete merged[name];
+    else merged[name] = value;
+  }
+  return merged;
+}
+
+function hopTo(pool: HTTPConnectionPool, url: Url): Hop {
+  return pool.hop(url.requestUri, `${url.scheme ?? "http"}://${url.netloc}${url.requestUri}`);
+}
+
+/** Whether `url` is `prefix` itself, or goes on with a path. */
+function isUnder(url: string, prefix: string): boolean {
+  if (!url.startsWith(prefix)) return false;
+  return url.length === prefix.length || url.charCodeAt(prefix.length) === 47;
+}
+
+function plainTarget(url: string, origin: KnownOrigin): string {
+  return url.length === origin.prefix.length ? "/" : url.slice(origin.prefix.length);
+}
+
+/** A copy of `kw` whose plain objects and arrays are frozen copies too: they cannot change unseen. */
+function frozenValues(kw: PoolKwargs): PoolKwargs {
+  const copy: PoolKwargs = { ...kw };
+  for (const [name, value] of Object.entries(copy)) {
+    if (Array.isArray(value)) copy[name] = Object.freeze([...value]);
+    else if (isPlainObject(value)) copy[name] = Object.freeze({ ...value });
+  }
+  return copy;
+}
+
+/** Whether a value says the same in a key as long as it is the same one; what is no collection counts by identity. */
+function isStable(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return true;
+  return !(Array.isArray(value) || isPlainObject(value) || Symbol.iterator in value || value instanceof Date);
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function poolStats(pool: HTTPConnectionPool): PoolStats {
+  return {
+    origin: `${pool.scheme}://${pool.host.includes(":") ? `[${pool.host}]` : pool.host}:${pool.port}`,
+    idle: pool.numIdle,
+    busy: pool.numBusy,
+    queued: pool.numQueued,
+    numConnections: pool.numConnections,
+    numRequests: pool.numRequests,
+  };
+}
+
+let warned = false;
+
+function warnSchemeless(): void {
+  if (warned) return;
+  warned = true;
+  process.emitWarning(
+    "URLs without a scheme (as in 'example.com/x') are deprecated: write http:// in front",
+    {
+      type: "DeprecationWarning",
+      code: "URLPOOL_SCHEMELESS_URL",
+    },
+  );
+}

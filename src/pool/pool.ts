@@ -1,0 +1,515 @@
+/**
+ * Who may use a connection now. No sockets in here, and no clock but the one given.
+ *
+ * The rules, each learned from somebody's bug:
+ *  1. Assignment is reservation: a connection leaves the idle stack in the step that binds it to a ticket.
+ *  2. Nothing is scanned: acquire, release and cancel are O(1), whatever the number of connections.
+ *  3. A dial belongs to the pool: its ticket may take another connection meanwhile, the dial's result is kept.
+ *  4. No barging: while tickets wait, a connection that comes back goes to the first of them.
+ *  5. A used connection rests for one turn of the event loop before it is given again (turn.ts).
+ *  6. Every lease ends exactly once: the connection reports idle or dead.
+ *  7. A retired pool serves whoever has come and still comes, but keeps no connection.
+ */
+
+import type { Connection, ConnectionOwner } from "../connection/connection.ts";
+import type { Clock } from "../core/clock.ts";
+import { type CoarseTimers, TimerEntry } from "../core/coarse-timers.ts";
+import { ClosedPoolError, EmptyPoolError } from "../core/errors.ts";
+import type { BudgetMember, ConnectionBudget, IdleMember } from "./budget.ts";
+import { Link, LinkedList, ListNode } from "./linked-list.ts";
+import type { Turn, TurnEntry } from "./turn.ts";
+
+/** Dials under way at once per pool: hung dials must not grow without bound. */
+export const MAX_DIALS: number = 64;
+
+/** A request that waits for a connection. */
+export abstract class Ticket extends ListNode {
+  /** @internal */ dial: Dialing | null = null;
+  /** @internal */ timer: TimerEntry | null = null;
+  /** @internal */ expired: boolean = false;
+  /** @internal */ reservation: Member | null = null;
+  /** Longest wait for a place in the pool, in ms. */
+  abstract readonly poolTimeout: number;
+  /** Longest time for a new connection to stand, in ms. */
+  abstract readonly connectTimeout: number;
+
+  /** The connection is this ticket's until it reports idle or dead. `fresh`: it was never used before. */
+  abstract granted(connection: Connection): void;
+  /** There will be no connection. */
+  abstract refused(error: Error): void;
+}
+
+/** A dial under way, as the pool's maker of connections sees it. */
+export interface DialRequest {
+  readonly connectTimeout: number;
+  /** To be given to the connection at birth. */
+  readonly owner: ConnectionOwner;
+  /** Exactly one of the two is called, once, later. */
+  connected(connection: Connection): void;
+  failed(error: Error): void;
+}
+
+/** Stops a dial, or lets the process end although it is under way. */
+export interface DialHandle {
+  abort(): void;
+  unref(): void;
+  ref(): void;
+}
+
+/** What a pool is made of. */
+export interface PoolSettings {
+  maxsize: number;
+  block: boolean;
+  /** ms */
+  keepAliveTimeout: number;
+  /** ms */
+  connectionMaxAge: number;
+  clock: Clock;
+  timers: CoarseTimers;
+  turn: Turn;
+  budget: ConnectionBudget;
+  dial: (request: DialRequest) => DialHandle;
+  /** Text for errors, such as `HTTPConnectionPool(host='h', port=80)`. */
+  name: string;
+}
+
+/** Counters that only grow. */
+export interface PoolCounters {
+  created: number;
+  reused: number;
+  discarded: number;
+  timedOut: number;
+}
+
+/** Keeps the connections of one route and hands them out. */
+export class Pool implements BudgetMember {
+  readonly settings: PoolSettings;
+  readonly counters: PoolCounters = { created: 0, reused: 0, discarded: 0, timedOut: 0 };
+  /** @internal */ readonly budgetLink: Link<BudgetMember> = new Link<BudgetMember>(this);
+  readonly #idle = new LinkedList<Member>();
+  readonly #waiting = new LinkedList<Ticket>();
+  readonly #dials = new Set<Dialing>();
+  #resting = 0;
+  #active = 0;
+  readonly #orphans = new Set<Dialing>();
+  #retired = false;
+  #pumping = false;
+
+  constructor(settings: PoolSettings) {
+    this.settings = settings;
+  }
+
+  /** Connections and dials. */
+  get size(): number {
+    return this.#idle.size + this.#resting + this.#active + this.#dials.size;
+  }
+
+  get idle(): number {
+    return this.#idle.size + this.#resting;
+  }
+
+  get busy(): number {
+    return this.#active;
+  }
+
+  get queued(): number {
+    return this.#waiting.size;
+  }
+
+  /** Gives `ticket` a connection, at once or later, in the order of asking. */
+  acquire(ticket: Ticket): void {
+    const member = this.#waiting.size === 0 ? this.#takeIdle() : null;
+    if (member !== null) {
+      member.reserve(ticket);
+      return;
+    }
+    this.#waiting.push(ticket);
+    this.#startWait(ticket);
+    this.pump();
+  }
+
+  /** The ticket is not wanted any more. Its dial goes on: the next one will be glad of it. */
+  cancel(ticket: Ticket): void {
+    ticket.reservation?.giveUp();
+    if (!ticket.linked) return;
+    this.#leaveLine(ticket);
+    this.#orphan(ticket);
+  }
+
+  /** Closes idle connections and dials that nobody waits for; from now on no connection is kept. */
+  retire(): void {
+    this.#retired = true;
+    for (const member of this.#idle) member.close();
+    for (const dial of this.#orphans) dial.abort();
+  }
+
+  /** Finds or opens connections for the tickets that no dial and no resting connection will serve. */
+  pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (this.#undialled > this.#resting) {
+      const [orphan] = this.#orphans;
+      if (orphan !== undefined) this.#adopt(orphan);
+      else if (!this.#mayDial() || !this.settings.budget.take(this)) break;
+      else this.#dial();
+    }
+    this.#pumping = false;
+  }
+
+  /** Tickets without a dial of their own: every dial but the orphans belongs to a waiting ticket. */
+  get #undialled(): number {
+    return this.#waiting.size - (this.#dials.size - this.#orphans.size);
+  }
+
+  #mayDial(): boolean {
+    const { maxsize, block } = this.settings;
+    return this.#dials.size < MAX_DIALS && (!block || this.size < maxsize);
+  }
+
+  /** Passes over at most as many tickets as there are dials. */
+  #firstUndialled(): Ticket {
+    for (const ticket of this.#waiting) if (ticket.dial === null) return ticket;
+    throw new Error("unreachable: a dial for nobody");
+  }
+
+  #dial(): void {
+    const ticket = this.#firstUndialled();
+    const dial = new Dialing(this, ticket);
+    ticket.dial = dial;
+    this.#dials.add(dial);
+    dial.start();
+  }
+
+  #adopt(dial: Dialing): void {
+    this.#orphans.delete(dial);
+    const ticket = this.#firstUndialled();
+    ticket.dial = dial;
+    dial.adopt(ticket);
+  }
+
+  /** Nobody waits for the ticket's dial any more: it may finish, but it does not keep the process alive. */
+  #orphan(ticket: Ticket): void {
+    const dial = ticket.dial;
+    if (dial === null) return;
+    ticket.dial = null;
+    if (this.#retired) dial.abort();
+    else {
+      dial.orphan();
+      this.#orphans.add(dial);
+    }
+  }
+
+  /** @internal A dial has ended with a connection: it goes to whoever waits first. */
+  dialled(dial: Dialing, member: Member): void {
+    this.#forget(dial);
+    this.counters.created++;
+    const ticket = this.#nextTicket();
+    if (ticket === null) {
+      this.#store(member);
+      return;
+    }
+    if (dial.ticket !== ticket) this.#swapDial(dial.ticket, ticket);
+    ticket.dial = null;
+    this.#grant(member, ticket);
+  }
+
+  /** @internal A dial has failed: its own ticket hears of it, if it still waits. */
+  dialFailed(dial: Dialing, error: Error): void {
+    this.#forget(dial);
+    const ticket = dial.ticket;
+    if (ticket !== null) {
+      ticket.dial = null;
+      this.#leaveLine(ticket);
+    }
+    this.settings.budget.give();
+    ticket?.refused(error);
+    this.pump();
+  }
+
+  #forget(dial: Dialing): void {
+    this.#dials.delete(dial);
+    this.#orphans.delete(dial);
+  }
+
+  /** The ticket whose dial served another one inherits that one's dial, if it had any. */
+  #swapDial(loser: Ticket | null, winner: Ticket): void {
+    const dial = winner.dial;
+    if (loser === null) {
+      this.#orphan(winner);
+      return;
+    }
+    loser.dial = dial;
+    if (dial !== null) dial.ticket = loser;
+    else if (loser.expired) this.#expire(loser);
+  }
+
+  /** @internal An exchange has ended well. */
+  released(member: Member): void {
+    this.#active--;
+    this.#store(member);
+  }
+
+  /** @internal A connection has died that was in `state`. */
+  died(member: Member, state: MemberState): void {
+    if (state === "idle") this.#idle.remove(member);
+    else if (state === "resting") this.#resting--;
+    else this.#active--;
+    this.settings.budget.give();
+    this.pump();
+  }
+
+  /** @internal A rested connection may be used again. */
+  rested(member: Member): void {
+    this.#resting--;
+    const ticket = this.#nextTicket();
+    if (ticket !== null) {
+      this.#orphan(ticket);
+      this.counters.reused++;
+      this.#grant(member, ticket);
+      this.pump();
+    } else if (this.#keeps(member)) {
+      this.#idle.push(member);
+      member.becomeIdle();
+    } else this.#discard(member);
+  }
+
+  /** @internal The turn of a reserved connection has come. */
+  grantReserved(member: Member, ticket: Ticket): void {
+    this.counters.reused++;
+    ticket.granted(member.connection);
+  }
+
+  /** @internal A reserved connection is not wanted after all; it is still in the turn. */
+  unreserved(): void {
+    this.#active--;
+    this.#resting++;
+  }
+
+  /** @internal A reserved connection has died before its ticket could use it: the ticket is first in line again. */
+  reservationLost(ticket: Ticket): void {
+    this.#waiting.unshift(ticket);
+    this.#startWait(ticket);
+    this.pump();
+  }
+
+  #grant(member: Member, ticket: Ticket): void {
+    this.#active++;
+    member.use();
+    ticket.granted(member.connection);
+  }
+
+  #store(member: Member): void {
+    if (!this.#keeps(member)) {
+      this.#discard(member);
+      return;
+    }
+    this.#resting++;
+    member.rest();
+  }
+
+  #discard(member: Member): void {
+    this.#active++;
+    this.counters.discarded++;
+    member.use();
+    member.close();
+  }
+
+  #keeps(member: Member): boolean {
+    const { maxsize, budget, connectionMaxAge, clock } = this.settings;
+    if (member.idleTime() <= 0) return false;
+    if (clock.now() - member.connection.bornAt >= connectionMaxAge) return false;
+    if (this.#waiting.size > 0) return !budget.starving;
+    return !this.#retired && this.idle < maxsize && !budget.contended;
+  }
+
+  #takeIdle(): Member | null {
+    for (let member = this.#idle.last; member !== null; member = this.#idle.last) {
+      if (!member.stale()) {
+        this.#idle.remove(member);
+        this.#active++;
+        return member;
+      }
+      member.close();
+    }
+    return null;
+  }
+
+  #nextTicket(): Ticket | null {
+    const ticket = this.#waiting.first;
+    if (ticket !== null) this.#leaveLine(ticket);
+    return ticket;
+  }
+
+  #leaveLine(ticket: Ticket): void {
+    ticket.unlink();
+    ticket.timer?.disarm();
+  }
+
+  #startWait(ticket: Ticket): void {
+    if (ticket.poolTimeout === Number.POSITIVE_INFINITY) return;
+    ticket.timer ??= new TimerEntry(() => this.#expire(ticket));
+    this.settings.timers.arm(ticket.timer, ticket.poolTimeout);
+  }
+
+  /** The wait for a place is over; a ticket whose dial is under way has its place already. */
+  #expire(ticket: Ticket): void {
+    ticket.expired = true;
+    if (ticket.dial !== null) return;
+    this.#leaveLine(ticket);
+    this.counters.timedOut++;
+    const wait = `no connection became free within ${ticket.poolTimeout} ms (poolTimeout)`;
+    ticket.refused(new EmptyPoolError(`${this.settings.name}: Pool is empty and ${wait}`, { phase: "pool" }));
+  }
+}
+
+/** A dial and the ticket it was begun for, as long as that still waits. */
+class Dialing implements DialRequest {
+  ticket: Ticket | null;
+  readonly connectTimeout: number;
+  readonly owner: Member;
+  readonly #pool: Pool;
+  #handle: DialHandle | null = null;
+
+  constructor(pool: Pool, ticket: Ticket) {
+    this.#pool = pool;
+    this.ticket = ticket;
+    this.connectTimeout = ticket.connectTimeout;
+    this.owner = new Member(pool);
+  }
+
+  start(): void {
+    this.#handle = this.#pool.settings.dial(this);
+  }
+
+  connected(connection: Connection): void {
+    this.owner.connection = connection;
+    this.#pool.dialled(this, this.owner);
+  }
+
+  failed(error: Error): void {
+    this.#pool.dialFailed(this, error);
+  }
+
+  orphan(): void {
+    this.ticket = null;
+    this.#handle?.unref();
+  }
+
+  adopt(ticket: Ticket): void {
+    this.ticket = ticket;
+    this.#handle?.ref();
+  }
+
+  /** For an orphan only. */
+  abort(): void {
+    this.ticket = null;
+    this.#handle?.abort();
+    this.#pool.dialFailed(this, new ClosedPoolError("Pool is closed"));
+  }
+}
+
+type MemberState = "active" | "resting" | "reserved" | "idle" | "dead";
+
+/** A connection's place in the pool, and its owner. */
+class Member extends ListNode implements ConnectionOwner, TurnEntry, IdleMember {
+  connection!: Connection;
+  readonly #pool: Pool;
+  readonly #budgetLink = new Link<IdleMember>(this);
+  readonly #timer = new TimerEntry(() => this.close());
+  #state: MemberState = "active";
+  #ticket: Ticket | null = null;
+  /** Time of day at which it is too old, for a clock that stood still while the machine slept. */
+  #staleAt = 0;
+
+  constructor(pool: Pool) {
+    super();
+    this.#pool = pool;
+  }
+
+  // Reported by the connection.
+
+  idle(): void {
+    this.#pool.released(this);
+  }
+
+  dead(): void {
+    const state = this.#state;
+    if (state === "dead") return;
+    const ticket = this.#unbind();
+    this.#state = "dead";
+    this.#timer.disarm();
+    this.#budgetLink.unlink();
+    this.#pool.died(this, state);
+    if (ticket !== null) this.#pool.reservationLost(ticket);
+  }
+
+  // Told by the pool.
+
+  use(): void {
+    this.#state = "active";
+  }
+
+  rest(): void {
+    this.#state = "resting";
+    this.#pool.settings.turn.add(this);
+  }
+
+  /** Idle -> bound to `ticket`, which gets it after the turn. */
+  reserve(ticket: Ticket): void {
+    this.#state = "reserved";
+    this.#ticket = ticket;
+    ticket.reservation = this;
+    this.#timer.disarm();
+    this.#budgetLink.unlink();
+    this.connection.ref();
+    this.#pool.settings.turn.add(this);
+  }
+
+  /** The ticket it was reserved for does not want it any more. */
+  giveUp(): void {
+    this.#unbind();
+    this.#state = "resting";
+    this.#pool.unreserved();
+  }
+
+  onTurn(): void {
+    if (this.#state === "resting") this.#pool.rested(this);
+    if (this.#state !== "reserved") return;
+    const ticket = this.#unbind()!;
+    this.#state = "active";
+    this.#pool.grantReserved(this, ticket);
+  }
+
+  becomeIdle(): void {
+    const { clock, timers, budget } = this.#pool.settings;
+    const time = this.idleTime();
+    this.#state = "idle";
+    this.#staleAt = clock.wallNow() + time;
+    this.connection.unref();
+    timers.arm(this.#timer, time);
+    budget.idle.push(this.#budgetLink);
+  }
+
+  close(): void {
+    this.connection.close();
+  }
+
+  /** How long it may stay idle: `keepAliveTimeout`, or the server's hint less one second. */
+  idleTime(): number {
+    const { keepAliveTimeout } = this.#pool.settings;
+    const hint = this.connection.keepAliveHint;
+    return hint === null ? keepAliveTimeout : Math.min(keepAliveTimeout, hint - 1000);
+  }
+
+  stale(): boolean {
+    const { clock, connectionMaxAge } = this.#pool.settings;
+    return clock.wallNow() >= this.#staleAt || clock.now() - this.connection.bornAt >= connectionMaxAge;
+  }
+
+  #unbind(): Ticket | null {
+    const ticket = this.#ticket;
+    this.#ticket = null;
+    if (ticket !== null) ticket.reservation = null;
+    return ticket;
+  }
+}

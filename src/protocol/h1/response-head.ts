@@ -1,0 +1,195 @@
+/**
+ * The head of one HTTP/1 response: found, validated and read for framing in a single pass over its bytes.
+ *
+ * What is refused, each with a `ProtocolError`:
+ *  1. a start that is not `HTTP/1.x SP 3DIGIT`, so HTTP/0.9 and ICY too (RFC 9112 §4);
+ *  2. a line that ends in a bare LF, or holds a bare CR or NUL (RFC 9112 §2.2; a LF that others pass on as part of a
+ *     value must not start a new field here);
+ *  3. other control characters but HTAB in values and reason (RFC 9110 §5.5);
+ *  4. a field line without a colon, with an empty name, or with white space before the colon (RFC 9112 §5.1);
+ *  5. white space before the first field line (RFC 9112 §2.2).
+ * Accepted: an absent reason, obs-text, and obs-fold, which reads as one space (RFC 9112 §5.2).
+ */
+
+import { latin1 } from "../../core/bytes.ts";
+import { ProtocolError } from "../../core/errors.ts";
+import { FIELD, TOKEN } from "./grammar.ts";
+
+const CR = 13;
+const LF = 10;
+const SP = 32;
+const HTAB = 9;
+const COLON = 58;
+const ZERO = 48;
+
+/** Index returned while the head is not complete. */
+export const INCOMPLETE: number = -1;
+
+/** What framing and reuse need of a head, read from its bytes. One object per parser, used again and again. */
+export class ResponseHead {
+  status: number = 0;
+  /** 10 or 11. */
+  version: number = 11;
+  /** Latin-1 text of the whole head. */
+  text: string = "";
+  /** Where the field lines start in `text`. */
+  fieldsStart: number = 0;
+  /** Values of the fields that decide framing and reuse; `null` where absent, joined by ", " where repeated. */
+  contentLength: string | null = null;
+  transferEncoding: string | null = null;
+  connection: string | null = null;
+  keepAlive: string | null = null;
+  /** Whether there is a Content-Encoding field. */
+  encoded: boolean = false;
+
+  /** The reason phrase; empty where absent. */
+  get reason(): string {
+    const end = this.fieldsStart - 2;
+    return end > 13 ? this.text.slice(13, end) : "";
+  }
+
+  /**
+   * Reads the head that starts at `start`. Returns the index behind its empty line, or {@link INCOMPLETE}.
+   * Throws `ProtocolError` for what the rules above refuse.
+   */
+  read(bytes: Buffer, start: number, end: number): number {
+    const fields = this.#readStatusLine(bytes, start, end);
+    if (fields === INCOMPLETE) return INCOMPLETE;
+    const next = this.readFields(bytes, fields, end);
+    if (next === INCOMPLETE) return INCOMPLETE;
+    this.text = latin1(bytes, start, next);
+    this.fieldsStart = fields - start;
+    return next;
+  }
+
+  /** Reads field lines up to and with the empty line that ends them: a header or a trailer section. */
+  readFields(bytes: Buffer, start: number, end: number): number {
+    this.contentLength = this.transferEncoding = this.connection = this.keepAlive = null;
+    this.encoded = false;
+    let at = start;
+    while (at < end) {
+      if (FIELD[bytes[at]!] === 0) {
+        const line = endOfLine(bytes, at, end);
+        return line === INCOMPLETE ? INCOMPLETE : line + 2;
+      }
+      at = this.#readField(bytes, at, end);
+      if (at === INCOMPLETE) return INCOMPLETE;
+    }
+    return INCOMPLETE;
+  }
+
+  /** `HTTP/1.1 200 OK CRLF`: the index of the next line. */
+  #readStatusLine(bytes: Buffer, start: number, end: number): number {
+    checkStart(bytes, start, end);
+    if (end - start < 13) return INCOMPLETE;
+    const minor = bytes[start + 7]! - ZERO;
+    this.version = minor === 0 ? 10 : 11;
+    this.status =
+      (bytes[start + 9]! - ZERO) * 100 + (bytes[start + 10]! - ZERO) * 10 + (bytes[start + 11]! - ZERO);
+    const lineEnd = endOfLine(bytes, start + 12, end);
+    if (lineEnd === INCOMPLETE) return INCOMPLETE;
+    if (lineEnd > start + 12 && bytes[start + 12] !== SP) refuse("status line is malformed");
+    return lineEnd + 2;
+  }
+
+  /** One field line with its folded continuations: the index of the next line. */
+  #readField(bytes: Buffer, start: number, end: number): number {
+    let at = start;
+    while (at < end && TOKEN[bytes[at]!] === 1) at++;
+    if (at === end) return INCOMPLETE;
+    if (bytes[at] !== COLON || at === start) refuseName(bytes[at]!, at === start);
+    const nameEnd = at++;
+    const valueStart = at;
+    let lineEnd = endOfLine(bytes, at, end);
+    // A line that starts with white space continues this one; that needs the byte behind the line's end.
+    for (;;) {
+      if (lineEnd === INCOMPLETE || lineEnd + 2 >= end) return INCOMPLETE;
+      const next = bytes[lineEnd + 2];
+      if (next !== SP && next !== HTAB) break;
+      lineEnd = endOfLine(bytes, lineEnd + 3, end);
+    }
+    this.#note(bytes, start, nameEnd, valueStart, lineEnd);
+    return lineEnd + 2;
+  }
+
+  /** Keeps the value if the name is one of the few that decide framing or reuse; told apart by length first. */
+  #note(bytes: Buffer, start: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    switch (nameEnd - start) {
+      case 14:
+        if (sameName(bytes, start, "content-length"))
+          this.contentLength = join(this.contentLength, bytes, valueStart, valueEnd);
+        break;
+      case 10:
+        if (sameName(bytes, start, "connection"))
+          this.connection = join(this.connection, bytes, valueStart, valueEnd);
+        else if (sameName(bytes, start, "keep-alive"))
+          this.keepAlive = join(null, bytes, valueStart, valueEnd);
+        break;
+      case 17:
+        if (sameName(bytes, start, "transfer-encoding"))
+          this.transferEncoding = join(this.transferEncoding, bytes, valueStart, valueEnd);
+        break;
+      case 16:
+        if (sameName(bytes, start, "content-encoding")) this.encoded = true;
+        break;
+    }
+  }
+}
+
+const START = "HTTP/1.";
+
+/** Refuses as early as possible what can never become a status line; says the same however the bytes are split. */
+export function checkStart(bytes: Buffer, start: number, end: number): void {
+  const length = Math.min(end - start, 12);
+  for (let i = 0; i < length; i++) {
+    if (!fitsStart(i, bytes[start + i]!)) refuse("response does not start with an HTTP/1 status line");
+  }
+}
+
+/** `HTTP/1.` digit SP 3DIGIT, the status from 100. */
+function fitsStart(index: number, code: number): boolean {
+  if (index < START.length) return code === START.charCodeAt(index);
+  if (index === 8) return code === SP;
+  return code <= 57 && code >= (index === 9 ? ZERO + 1 : ZERO);
+}
+
+/** The index of the CR that ends the line, or {@link INCOMPLETE}. */
+function endOfLine(bytes: Buffer, from: number, end: number): number {
+  let at = from;
+  while (at < end && FIELD[bytes[at]!] === 1) at++;
+  if (at === end) return INCOMPLETE;
+  if (bytes[at] !== CR) refuseLineEnd(bytes[at]!);
+  if (at + 1 === end) return INCOMPLETE;
+  if (bytes[at + 1] !== LF) refuseLineEnd(CR);
+  return at;
+}
+
+function sameName(bytes: Buffer, start: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) if ((bytes[start + i]! | 0x20) !== name.charCodeAt(i)) return false;
+  return true;
+}
+
+function join(earlier: string | null, bytes: Buffer, start: number, end: number): string {
+  const value = latin1(bytes, start, end)
+    .replace(/\r\n[\t ]+/g, " ")
+    .trim();
+  return earlier === null ? value : `${earlier}, ${value}`;
+}
+
+function refuseName(code: number, empty: boolean): never {
+  if (empty && (code === SP || code === HTAB)) refuse("white space before the first field line");
+  if (code === SP || code === HTAB) refuse("white space between a field name and its colon");
+  if (code === COLON) refuse("empty field name");
+  if (code === CR || code === LF) refuse("field line without a colon");
+  refuse("invalid character in a field name");
+}
+
+function refuseLineEnd(code: number): never {
+  if (code === LF) refuse("line ends in a bare LF");
+  if (code === CR) refuse("bare CR");
+  refuse(code === 0 ? "NUL in a line" : "control character in a line");
+}
+
+function refuse(what: string): never {
+  throw new ProtocolError(`Invalid response head: ${what}`, { phase: "head" });
+}
