@@ -18,15 +18,7 @@ import {
   LocationValueError,
 } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
-import {
-  bracketHost,
-  DEFAULT_PORTS,
-  encodeTarget,
-  normalizeHost,
-  parseUrl,
-  resolveUrl,
-  type Url,
-} from "../core/url.ts";
+import { bracketHost, DEFAULT_PORTS, encodeTarget, normalizeHost, parseUrl, type Url } from "../core/url.ts";
 import { Pool } from "../pool/pool.ts";
 import { type DefaultFields, plainTail } from "../protocol/h1/request-writer.ts";
 import { Commons } from "./commons.ts";
@@ -51,7 +43,7 @@ export class HTTPConnectionPool extends RequestMethods {
   readonly host: string;
   readonly port: number;
   /** Fields of requests that bring none of their own. */
-  headers: HeaderSource | null | undefined;
+  override headers: HeaderSource | null | undefined;
   #numRequests = 0;
   #closed = false;
   readonly #options: SharedOptions;

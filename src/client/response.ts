@@ -1,5 +1,6 @@
 /** What came back: status, headers and body. */
 
+import { TextDecoder } from "node:util";
 import type { Head } from "../connection/connection.ts";
 import { ResponseError } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";

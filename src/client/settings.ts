@@ -1,6 +1,5 @@
 /** What one call goes by: the pool's options, with the request's own over them. Checked once, before anything is sent. */
 
-import { DEFAULT_TIMEOUT } from "../core/defaults.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
 import { Retry } from "../policy/retry.ts";
 import { Timeout } from "../policy/timeout.ts";

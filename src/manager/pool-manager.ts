@@ -61,7 +61,7 @@ export class PoolManager extends RequestMethods {
   /** Pools by key, least recently used first out. */
   readonly pools: RecentlyUsedContainer<PoolKeyLike, HTTPConnectionPool>;
   /** Default header fields of every request that brings none of its own. */
-  headers: HeaderSource | null | undefined;
+  override headers: HeaderSource | null | undefined;
   #connectionPoolKw: PoolKwargs;
   #keyFnByScheme: Record<string, PoolKeyFunction>;
   #poolClassesByScheme: Record<string, PoolClass>;

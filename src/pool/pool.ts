@@ -211,6 +211,7 @@ export class Pool implements BudgetMember {
     if (dial.ticket !== ticket) this.#swapDial(dial.ticket, ticket);
     ticket.dial = null;
     this.#grant(member, ticket);
+    this.pump();
   }
 
   /** @internal A dial has failed: its own ticket hears of it, if it still waits. */

@@ -18,6 +18,7 @@ const TRANSFER_CODINGS = new Set(["gzip", "x-gzip", "deflate"]);
 
 /** The declared length. Throws `ProtocolError` for anything but digits, and for values that differ. */
 export function parseContentLength(text: string): number {
+  if (text.length < 16 && DIGITS.test(text)) return Number(text);
   const values = text.split(",").map((value) => value.trim());
   const first = values[0]!;
   if (!DIGITS.test(first) || Number(first) > Number.MAX_SAFE_INTEGER)

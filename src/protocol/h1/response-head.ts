@@ -169,11 +169,19 @@ function sameName(bytes: Buffer, start: number, name: string): boolean {
   return true;
 }
 
+/** The value between `start` and `end` without the white space around it, behind an earlier one of the same name. */
 function join(earlier: string | null, bytes: Buffer, start: number, end: number): string {
-  const value = latin1(bytes, start, end)
-    .replace(/\r\n[\t ]+/g, " ")
-    .trim();
+  let from = start;
+  let to = end;
+  while (from < to && isBlank(bytes[from]!)) from++;
+  while (to > from && isBlank(bytes[to - 1]!)) to--;
+  let value = latin1(bytes, from, to);
+  if (value.includes("\r")) value = value.replace(/\r\n[\t ]+/g, " ").trim();
   return earlier === null ? value : `${earlier}, ${value}`;
+}
+
+function isBlank(code: number): boolean {
+  return code === SP || code === HTAB;
 }
 
 function refuseName(code: number, empty: boolean): never {
