@@ -1,0 +1,3 @@
+/** The public names of urlpool. */
+
+export * from "./body/fields.ts";
