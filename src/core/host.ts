@@ -12,8 +12,7 @@ const DELIMITER = /[[\]:/?#@\\]/;
 const TRIPLET = /%[0-9a-f]{2}/gi;
 const TRIPLET_OR_CAPITALS = /%[0-9A-F]{2}|[A-Z]+/g;
 const NOT_ASCII = /[^\0-\x7f]/;
-/** RFC 6874, and the bare "%" that people write. */
-const ZONE = /^(?:%25|%)(?:[a-z0-9._~-]|%[0-9a-f]{2})+$/i;
+const ZONE = /^[a-z0-9._~%-]+$/i;
 
 /** Whether URLs of `scheme` have their components normalised: http, https, or none given. */
 export function isNormalized(scheme: string | null): boolean {
@@ -22,8 +21,10 @@ export function isNormalized(scheme: string | null): boolean {
 
 /** Whether `text` is an IPv6 address, with or without zone, as it may stand between "[" and "]". */
 export function isIPLiteral(text: string): boolean {
-  const zone = text.indexOf("%");
-  return zone === -1 ? isIPv6(text) : isIPv6(text.slice(0, zone)) && ZONE.test(text.slice(zone));
+  const percent = text.indexOf("%");
+  if (percent === -1) return isIPv6(text);
+  const zone = zoneOf(text.slice(percent));
+  return isIPv6(text.slice(0, percent)) && ZONE.test(zone) && !hasStrayPercent(zone);
 }
 
 /**
@@ -57,11 +58,15 @@ function normalizeAddress(text: string): string {
 }
 
 function normalizeZone(text: string, host: string): string {
-  // "%25" alone is the zone "25".
-  const zone = text.slice(text.startsWith("%25") && text.length > 3 ? 3 : 1);
+  const zone = zoneOf(text);
   if (zone === "") throw notAHost(host);
   refuseEncodedControl(zone, host);
   return `%${encodeInvalid(zone, UNRESERVED)}`;
+}
+
+/** What follows "%25" (RFC 6874), or the bare "%" that people write; "%25" alone is the zone "25". */
+function zoneOf(text: string): string {
+  return text.slice(text.startsWith("%25") && text.length > 3 ? 3 : 1);
 }
 
 function normalizeName(host: string): string {

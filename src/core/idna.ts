@@ -19,12 +19,19 @@ const STABLE_LETTER = `(?!\\p{CWKCF}|\\p{DI}|[${DISALLOWED_EXCEPTIONS}])[\\p{Ll}
 
 const ALLOWED = new RegExp(`^(?:[${ALLOWED_EXCEPTIONS}]|${STABLE_LETTER})+$`, "u");
 
+/** Letters written from right to left; of the digits those that count as such letters (Bidi classes R and AL). */
+const RIGHT_TO_LEFT =
+  "(?=[\\p{L}\\p{N}])[\\u0590-\\u065f\\u066a-\\u06ef\\u06fa-\\u08ff\\ufb1d-\\ufdff\\ufe70-\\ufeff\\u{10800}-\\u{10d2f}\\u{10d3a}-\\u{10fff}\\u{1e800}-\\u{1efff}]";
+const ARABIC_DIGIT = "[\\u0660-\\u0669\\u{10d30}-\\u{10d39}]";
+
 /** RFC 5892 appendix A: code points that are valid in some surroundings only. */
 const MISPLACED: readonly RegExp[] = [
   /(?<!l)\u00b7|\u00b7(?!l)/u, // middle dot: between two "l"
   /\u0375(?!\p{Script=Greek})/u, // keraia: before Greek
   /(?<!\p{Script=Hebrew})[\u05f3\u05f4]/u, // geresh, gershayim: after Hebrew
   /^[^\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]*\u30fb[^\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]*$/u,
+  // RFC 5893 rule 1, where the platform is lax: what holds such letters or digits must begin with such a letter.
+  new RegExp(`^(?!${RIGHT_TO_LEFT})(?=.*(?:${RIGHT_TO_LEFT}|${ARABIC_DIGIT}))`, "u"),
   /[\u0660-\u0669].*[\u06f0-\u06f9]|[\u06f0-\u06f9].*[\u0660-\u0669]/u, // two kinds of Arabic digits
 ];
 

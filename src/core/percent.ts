@@ -3,7 +3,6 @@
 /** The characters that a component may hold unencoded. */
 export interface CharacterSet {
   readonly onlyAllowed: RegExp;
-  readonly other: RegExp;
   readonly tripletOrOther: RegExp;
 }
 
@@ -21,12 +20,12 @@ export const PATH: CharacterSet = characterSet(PATH_CLASS);
 export const QUERY: CharacterSet = characterSet(`${PATH_CLASS}?`);
 
 const STRAY_PERCENT = /%(?![0-9a-f]{2})/i;
+const ASCII_TRIPLETS: readonly string[] = Array.from({ length: 128 }, (_unused, code) => triplet(code));
 const TRIPLETS = /(?:%[0-9a-f]{2})+/gi;
 
 function characterSet(allowed: string): CharacterSet {
   return {
     onlyAllowed: new RegExp(`^[${allowed}]*$`),
-    other: new RegExp(`[^${allowed}]`, "gu"),
     tripletOrOther: new RegExp(`%[0-9A-Fa-f]{2}|[^${allowed}]`, "gu"),
   };
 }
@@ -42,7 +41,7 @@ export function hasStrayPercent(text: string): boolean {
  */
 export function encodeInvalid(text: string, allowed: CharacterSet): string {
   if (allowed.onlyAllowed.test(text)) return text;
-  return text.replace(hasStrayPercent(text) ? allowed.other : allowed.tripletOrOther, encodeMatch);
+  return text.replace(allowed.tripletOrOther, hasStrayPercent(text) ? encodeAgain : encodeMatch);
 }
 
 /** `text` with its triplets decoded as UTF-8; bytes that are not UTF-8 give U+FFFD, a stray "%" stays. */
@@ -55,8 +54,13 @@ function encodeMatch(match: string): string {
   return match.length === 3 ? match.toUpperCase() : encodeCharacter(match);
 }
 
+function encodeAgain(match: string): string {
+  return match.length === 3 ? `%25${match.slice(1).toUpperCase()}` : encodeCharacter(match);
+}
+
 function encodeCharacter(character: string): string {
   const code = character.codePointAt(0) as number;
+  if (code < 128) return ASCII_TRIPLETS[code] as string;
   const surrogate = code >= 0xd800 && code <= 0xdfff;
   const bytes = surrogate
     ? [0xed, 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f)]

@@ -27,6 +27,7 @@ export interface RedirectFacts {
   readonly status: number;
   /** Value of Location as it was received. */
   readonly location: string;
+  /** There is a body, or its framing was asked for (`chunked`). */
   readonly hasBody: boolean;
   /** `Retry`'s: names in lower case. */
   readonly removeHeadersOnRedirect: ReadonlySet<string>;
@@ -39,7 +40,7 @@ export interface NextHop {
   readonly url: Url;
   /** A copy where they differ from the last request's. */
   readonly headers: HTTPHeaderDict | null;
-  /** The body stays behind; where it does not, it has to be sent from its start. */
+  /** Body and framing stay behind; where they do not, the body has to be sent from its start. */
   readonly dropBody: boolean;
   /** Scheme, host or port is another. */
   readonly crossOrigin: boolean;
