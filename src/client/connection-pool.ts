@@ -138,7 +138,7 @@ export class HTTPConnectionPool extends RequestMethods {
     await this.#commons.quiet();
   }
 
-  toString(): string {
+  override toString(): string {
     return `${this.constructor.name}(host='${this.host}', port=${this.port})`;
   }
 

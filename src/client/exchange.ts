@@ -9,9 +9,10 @@
  *  6. Between attempts lies `Retry`'s wait; signal and deadline end everything at any point (guard.ts).
  */
 
-import { HTTPError, MaxRetryError } from "../core/errors.ts";
-import { decodeLocation, parseUrl, type Url } from "../core/url.ts";
-import { isRedirectStatus, nextHop } from "../policy/redirect.ts";
+import { HTTPError, MaxRetryError, ProtocolError } from "../core/errors.ts";
+import { parseUrl, type Url } from "../core/url.ts";
+import { hasIdempotencyKey } from "../policy/idempotency.ts";
+import { isRedirect, isRedirectStatus, nextHop } from "../policy/redirect.ts";
 import { mayResend } from "../policy/resend.ts";
 import { isRetryable, type Retry } from "../policy/retry.ts";
 import { Attempt } from "./attempt.ts";
@@ -69,6 +70,7 @@ class Journey {
     this.#hop = hop;
     this.#message = writeMessage(call, hop);
     this.#retries = retries;
+    retries.budget?.recordRequest();
     const guarded = signal !== null || deadline !== Number.POSITIVE_INFINITY;
     this.#guard = guarded ? new Guard(signal, deadline, router.commons.timers) : null;
   }
@@ -89,7 +91,7 @@ class Journey {
     response.retries = this.#retries;
     if (settings.redirect && isRedirectStatus(response.status)) {
       const location = response.headers.get("location");
-      if (location !== null && location !== "") return !this.#redirected(response, location);
+      if (isRedirect(response.status, location)) return !this.#redirected(response, location);
     }
     return !this.#retriedForStatus(response);
   }
@@ -118,18 +120,24 @@ class Journey {
     this.#describe(error);
     if (!isRetryable(error)) throw error;
     this.#retries = this.#count({ error });
-    this.wait = this.#retries.waitTime({});
+    this.wait = this.#retries.waitTime();
   }
 
+  /** Only a connection that broke: a server that is merely slow may still be at work on the request. */
   #maySendAgain(error: Error): boolean {
-    if (!(error instanceof HTTPError)) return false;
+    if (!(error instanceof ProtocolError)) return false;
     return mayResend({
       reused: error.reused ?? false,
       bytesWritten: error.bytesWritten ?? 0,
       responseStarted: error.responseStarted ?? false,
       method: this.#call.method,
       bodyReplayable: true,
+      idempotencyKey: this.#idempotent,
     });
+  }
+
+  get #idempotent(): boolean {
+    return hasIdempotencyKey(this.#call.headers);
   }
 
   /** Prepares the hop to `location`; false if the redirect itself is what the caller gets. */
@@ -140,15 +148,16 @@ class Journey {
       url: parseUrl(this.#message.url),
       headers: call.headers,
       status: response.status,
-      location: decodeLocation(location),
-      hasBody: call.body !== null,
+      location,
+      hasBody: call.body !== null || call.settings.chunked,
       removeHeadersOnRedirect: this.#retries.removeHeadersOnRedirect,
     });
     const counted = this.#countOrKeep(response, this.#retries.raiseOnRedirect);
     if (counted === null) return false;
     this.#retries = counted;
     if (this.#router.waitsOnRedirect) this.wait = counted.retryAfter(response) ?? 0;
-    this.#call = { ...call, method: hop.method, headers: hop.headers, body: hop.dropBody ? null : call.body };
+    const rest = hop.dropBody ? { body: null, settings: { ...call.settings, chunked: false } } : {};
+    this.#call = { ...call, method: hop.method, headers: hop.headers, ...rest };
     this.#go(hop.url);
     return true;
   }
@@ -159,11 +168,11 @@ class Journey {
     const { status } = response;
     if (status < 400 && !this.#retries.statusForcelist.has(status)) return false;
     const hasRetryAfter = (response.headers.get("retry-after") ?? "") !== "";
-    if (!this.#retries.isRetry(method, status, hasRetryAfter)) return false;
+    if (!this.#retries.isRetry(method, status, hasRetryAfter, this.#idempotent)) return false;
     const counted = this.#countOrKeep(response, this.#retries.raiseOnStatus);
     if (counted === null) return false;
     this.#retries = counted;
-    this.wait = counted.waitTime({ response });
+    this.wait = counted.waitTime({ response, wallNow: this.#router.commons.clock.wallNow() });
     return true;
   }
 
@@ -179,7 +188,8 @@ class Journey {
 
   #count(failure: { response?: HTTPResponse; error?: Error }): Retry {
     try {
-      return this.#retries.increment({ method: this.#call.method, url: this.#message.url, ...failure });
+      const facts = { method: this.#call.method, url: this.#message.url, idempotent: this.#idempotent };
+      return this.#retries.increment({ ...facts, ...failure });
     } catch (error) {
       throw this.#describe(error);
     }

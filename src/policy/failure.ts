@@ -1,6 +1,7 @@
 /** Which failures may be retried, and which counter of `Retry` pays for them. */
 
 import {
+  AddressBlockedError,
   ConnectTimeoutError,
   DeadlineError,
   ProtocolError,
@@ -16,10 +17,10 @@ export type FailureKind = "connect" | "read" | "other";
 /**
  * Whether an error may be retried at all. Only failures of the way to the server are: timeouts, broken or
  * misunderstood connections, TLS and proxies. What another attempt would not change is not: bad arguments, headers
- * or URLs, bodies that do not decode or cannot be sent twice, closed or empty pools, a deadline that has passed.
+ * or URLs, bodies that do not decode or cannot be sent twice, closed or empty pools, addresses that are not allowed, a deadline that has passed.
  */
 export function isRetryable(error: unknown): boolean {
-  if (error instanceof DeadlineError) return false;
+  if (error instanceof DeadlineError || error instanceof AddressBlockedError) return false;
   if (error instanceof ProxyError) return !isRefusal(error);
   return error instanceof TimeoutError || error instanceof ProtocolError || error instanceof SSLError;
 }

@@ -46,8 +46,8 @@ export interface NextHop {
   readonly crossOrigin: boolean;
 }
 
-/** Fields about how the body travels: without it they would promise one. */
-const FRAMING_FIELDS = ["transfer-encoding", "trailer", "expect"];
+/** Fields that announce a body; without one they must not be sent (RFC 9110 sections 6.6.2 and 10.1.1). */
+const BODY_PROMISES = ["trailer", "expect"];
 
 /**
  * The next request:
@@ -91,7 +91,7 @@ function nextHeaders(
   const next = headers.copy();
   if (toGet) {
     next.prepareForMethodChange();
-    for (const name of FRAMING_FIELDS) next.delete(name);
+    for (const name of BODY_PROMISES) next.delete(name);
   }
   if (crossOrigin) {
     for (const name of secrets) next.delete(name);

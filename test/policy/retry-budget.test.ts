@@ -72,6 +72,18 @@ test("requests are forgotten when they leave the window", () => {
   assert.equal(budget.tryRetry(), false);
 });
 
+test("a long silence empties the whole window", () => {
+  for (const silence of [10_000, 11_000, 19_000, 25_000, 1e9]) {
+    const { budget, clock } = make({ ratio: 1, minPerSecond: 0 });
+    for (let second = 0; second < 10; second++) {
+      clock.time += second === 0 ? 0 : 1_000;
+      budget.recordRequest();
+    }
+    clock.time += silence;
+    assert.equal(budget.canRetry(), false, String(silence));
+  }
+});
+
 test("a clock that goes back harms nothing", () => {
   const { budget, clock } = make({ ratio: 0, minPerSecond: 1 });
   assert.equal(drain(budget), 10);

@@ -1,0 +1,345 @@
+/**
+ * Header fields: urllib3's `HTTPHeaderDict` with the methods of the platform's `Headers`. Names compare without case
+ * (RFC 9110 §5.1), keep their spelling and their order, and hold one or more values each. Whether a name or value may
+ * go on the wire is checked where it is written.
+ */
+
+import { InvalidArgumentError } from "./errors.ts";
+import { type Field, readFieldLines } from "./field-lines.ts";
+
+/** One value; numbers become strings. */
+export type HeaderValue = string | number;
+
+/** A value, or several for as many field lines. */
+export type HeaderValues = HeaderValue | readonly HeaderValue[];
+
+/**
+ * What header fields can be made of: a header dict, the platform's `Headers`, a `Map`, any iterable of pairs, or a
+ * plain object, whose properties are skipped where they are `undefined`.
+ */
+export type HeaderSource =
+  | HTTPHeaderDict
+  | Iterable<readonly [name: string, value: HeaderValues]>
+  | { readonly [name: string]: HeaderValues | undefined };
+
+/** As value of one of {@link SKIPPABLE_HEADERS}: the field is not sent, not even with its default (urllib3's name). */
+export const SKIP_HEADER = "@@@SKIP_HEADER@@@" as const;
+
+/** Lower-case names of the fields that {@link SKIP_HEADER} can suppress. */
+export const SKIPPABLE_HEADERS: ReadonlySet<string> = new Set(["accept-encoding", "host", "user-agent"]);
+
+/** Fields about a content that a redirect to GET leaves behind; and its framing. */
+const CONTENT_HEADERS = [
+  "content-encoding",
+  "content-language",
+  "content-location",
+  "content-type",
+  "content-length",
+  "digest",
+  "last-modified",
+  "transfer-encoding",
+] as const;
+
+const CREDENTIALS: ReadonlySet<string> = new Set([
+  "authorization",
+  "proxy-authorization",
+  "cookie",
+  "set-cookie",
+]);
+
+const INSPECT: symbol = Symbol.for("nodejs.util.inspect.custom");
+
+/** A multi-map of header fields, in order of first appearance. */
+export class HTTPHeaderDict {
+  /** By lower-case name. */
+  readonly #fields: Map<string, Field> = new Map();
+
+  /** Adds everything in `source`: repeated names accumulate. Throws `InvalidArgumentError`. */
+  constructor(source?: HeaderSource | null) {
+    if (source !== undefined && source !== null) this.extend(source);
+  }
+
+  /**
+   * The fields of a received head that was validated already: lines `name: value` from `start` up to the empty line.
+   * A continuation line gives a space and its text (obs-fold, RFC 9112 §5.2).
+   * @internal
+   */
+  static fromHead(head: string, start: number): HTTPHeaderDict {
+    const dict = new HTTPHeaderDict();
+    readFieldLines(head, start, dict.#fields);
+    return dict;
+  }
+
+  /** Number of distinct names. */
+  get size(): number {
+    return this.#fields.size;
+  }
+
+  /** The values of `name` joined with ", "; `null` if there is none. */
+  get(name: string): string | null {
+    const field = this.#fields.get(keyOf(name));
+    return field === undefined ? null : joined(field);
+  }
+
+  /** The values of `name`, each by itself; empty if there is none (urllib3's `getlist`). */
+  getList(name: string): string[] {
+    return this.#fields.get(keyOf(name))?.values.slice() ?? [];
+  }
+
+  /** The values of Set-Cookie, each by itself. */
+  getSetCookie(): string[] {
+    return this.getList("set-cookie");
+  }
+
+  /** Whether `name` is there; `false` for what is not a string. */
+  has(name: unknown): boolean {
+    return typeof name === "string" && this.#fields.has(name.toLowerCase());
+  }
+
+  /** Replaces all values of `name`; its spelling becomes the new one, its place stays. */
+  set(name: string, value: HeaderValue): void {
+    this.#fields.set(keyOf(name), { name, values: [textOf(name, value)] });
+  }
+
+  /** Adds a value; the first spelling stays. With `combine` it is glued to the last value with ", ". */
+  add(name: string, value: HeaderValue, options: { combine?: boolean } = {}): void {
+    const text = textOf(name, value);
+    const key = keyOf(name);
+    const values = this.#fields.get(key)?.values;
+    if (values === undefined) this.#fields.set(key, { name, values: [text] });
+    else if (options.combine) values.push(`${values.pop()}, ${text}`);
+    else values.push(text);
+  }
+
+  /** The same as `add` without options. */
+  append(name: string, value: HeaderValue): void {
+    this.add(name, value);
+  }
+
+  /** Removes all values of `name`; whether there were any. */
+  delete(name: string): boolean {
+    return this.#fields.delete(keyOf(name));
+  }
+
+  /** The same as `delete`. */
+  discard(name: string): boolean {
+    return this.delete(name);
+  }
+
+  /** Removes `name` and returns its values joined with ", "; `null` if there is none. */
+  pop(name: string): string | null {
+    const value = this.get(name);
+    this.delete(name);
+    return value;
+  }
+
+  /** The joined values of `name`, after setting it to `value` if it was not there. */
+  setDefault(name: string, value: HeaderValue = ""): string {
+    if (!this.has(name)) this.set(name, value);
+    return this.get(name) as string;
+  }
+
+  /** Removes everything. */
+  clear(): void {
+    this.#fields.clear();
+  }
+
+  /** Adds every value in `source`. Throws `InvalidArgumentError` for what is no source of fields. */
+  extend(source: HeaderSource): void {
+    if (source instanceof HTTPHeaderDict) {
+      // The copy is for a dict that is extended by itself.
+      for (const [name, value] of source.items()) this.add(name, value);
+      return;
+    }
+    for (const [name, values] of entriesOf(source)) {
+      if (isList(values)) for (const value of values) this.add(name, value);
+      else this.add(name, values);
+    }
+  }
+
+  /**
+   * Sets every name in `source`: where a name is repeated the last entry stands. From a header dict the values of a
+   * name arrive joined, as in urllib3, but those of Set-Cookie, which cannot be joined (RFC 9110 §5.3).
+   */
+  update(source: HeaderSource): void {
+    for (const [name, values] of replacementsOf(source)) {
+      if (isList(values)) this.#replace(name, values);
+      else this.set(name, values);
+    }
+  }
+
+  #replace(name: string, values: readonly HeaderValue[]): void {
+    const key = keyOf(name);
+    const texts = values.map((value) => textOf(name, value));
+    if (texts.length === 0) this.#fields.delete(key);
+    else this.#fields.set(key, { name, values: texts });
+  }
+
+  /** An independent copy. */
+  copy(): HTTPHeaderDict {
+    const copy = new HTTPHeaderDict();
+    for (const [key, { name, values }] of this.#fields)
+      copy.#fields.set(key, { name, values: values.slice() });
+    return copy;
+  }
+
+  /** A new dict with the fields of this one and those of `source` added (urllib3's `|`). */
+  merge(source: HeaderSource): HTTPHeaderDict {
+    const merged = this.copy();
+    merged.extend(source);
+    return merged;
+  }
+
+  /** Whether `other`, any source of fields, has the same names and joined values; order and case do not count. */
+  equals(other: unknown): boolean {
+    const dict = dictOf(other);
+    if (dict === undefined || dict.size !== this.size) return false;
+    for (const [key, field] of this.#fields) if (dict.get(key) !== joined(field)) return false;
+    return true;
+  }
+
+  /** The names, in their first spelling. */
+  keys(): IterableIterator<string> {
+    return Array.from(this.#fields.values(), (field) => field.name).values();
+  }
+
+  /** The joined values, one per name. */
+  values(): IterableIterator<string> {
+    return Array.from(this.#fields.values(), joined).values();
+  }
+
+  /** One pair per value, grouped by name. Like the other iterators it shows the dict as it was at the call. */
+  items(): IterableIterator<[name: string, value: string]> {
+    const items: [string, string][] = [];
+    for (const { name, values } of this.#fields.values()) {
+      for (const value of values) items.push([name, value]);
+    }
+    return items.values();
+  }
+
+  /** The same as `items`. */
+  entries(): IterableIterator<[name: string, value: string]> {
+    return this.items();
+  }
+
+  /** One pair per name, its values joined. */
+  itermerged(): IterableIterator<[name: string, value: string]> {
+    return Array.from(this.#fields.values(), (field): [string, string] => [
+      field.name,
+      joined(field),
+    ]).values();
+  }
+
+  /** Calls `callback` for each pair of `items`. */
+  forEach(callback: (value: string, name: string, dict: HTTPHeaderDict) => void, thisArg?: unknown): void {
+    for (const [name, value] of this.items()) callback.call(thisArg, value, name, this);
+  }
+
+  /** The same as `items`. */
+  [Symbol.iterator](): IterableIterator<[name: string, value: string]> {
+    return this.items();
+  }
+
+  /**
+   * Removes what describes the content, for a redirect that turns the method to GET (RFC 9110 §15.4), and
+   * Transfer-Encoding. Returns this (urllib3's `_prepare_for_method_change`).
+   */
+  prepareForMethodChange(): this {
+    for (const name of CONTENT_HEADERS) this.#fields.delete(name);
+    return this;
+  }
+
+  /** A plain object of joined values, credentials included: it is data. */
+  toJSON(): Record<string, string> {
+    return Object.fromEntries(this.itermerged());
+  }
+
+  static {
+    Object.defineProperty(this.prototype, INSPECT, {
+      value: inspectFields,
+      configurable: true,
+      writable: true,
+    });
+  }
+}
+
+type Inspect = (value: unknown, options: object) => string;
+
+/** What `console.log` shows: the joined values, but no credentials. */
+function inspectFields(this: HTTPHeaderDict, depth: number, options: object, inspect: Inspect): string {
+  if (depth < 0) return "[HTTPHeaderDict]";
+  const shown = Array.from(this.itermerged(), ([name, value]) => [
+    name,
+    CREDENTIALS.has(name.toLowerCase()) ? "[redacted]" : value,
+  ]);
+  return `HTTPHeaderDict ${inspect(Object.fromEntries(shown), options)}`;
+}
+
+function joined({ values }: Field): string {
+  return values.length === 1 ? (values[0] as string) : values.join(", ");
+}
+
+function keyOf(name: string): string {
+  if (typeof name !== "string")
+    throw new InvalidArgumentError(`A header name must be a string, not ${typeof name}`);
+  return name.toLowerCase();
+}
+
+/** The value is not shown in the error: it may be a credential. */
+function textOf(name: string, value: HeaderValue): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number") return String(value);
+  const kind = value === null ? "null" : typeof value;
+  throw new InvalidArgumentError(
+    `The value of header ${String(name)} must be a string or number, not ${kind}`,
+  );
+}
+
+function isList(values: HeaderValues): values is readonly HeaderValue[] {
+  return Array.isArray(values);
+}
+
+/** Names and values of a source that is no header dict. */
+function* entriesOf(source: HeaderSource): Generator<readonly [string, HeaderValues]> {
+  if (typeof source !== "object" || source === null) {
+    throw new InvalidArgumentError(
+      `Header fields cannot be made of ${source === null ? "null" : typeof source}`,
+    );
+  }
+  if (!(Symbol.iterator in source)) {
+    for (const [name, values] of Object.entries(source)) if (values !== undefined) yield [name, values];
+    return;
+  }
+  for (const pair of source as Iterable<readonly [string, HeaderValues]>) {
+    if (!Array.isArray(pair) || pair.length !== 2) {
+      throw new InvalidArgumentError("An iterable of header fields must give pairs of name and value");
+    }
+    yield pair as unknown as readonly [string, HeaderValues];
+  }
+}
+
+function replacementsOf(source: HeaderSource): Iterable<readonly [string, HeaderValues]> {
+  if (!isMultiMap(source)) return entriesOf(source);
+  const dict = new HTTPHeaderDict(source);
+  const entries: [string, HeaderValues][] = [...dict.itermerged()];
+  return entries.map(([name, value]) => [
+    name,
+    name.toLowerCase() === "set-cookie" ? dict.getList(name) : value,
+  ]);
+}
+
+/** Whether `source` is a header dict or the platform's `Headers`, of whatever realm. */
+function isMultiMap(source: HeaderSource): boolean {
+  return typeof (source as { getSetCookie?: unknown } | null)?.getSetCookie === "function";
+}
+
+function dictOf(source: unknown): HTTPHeaderDict | undefined {
+  if (source instanceof HTTPHeaderDict) return source;
+  if (typeof source !== "object" || source === null) return undefined;
+  try {
+    return new HTTPHeaderDict(source as HeaderSource);
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) return undefined;
+    throw error;
+  }
+}
