@@ -13,6 +13,7 @@ export class Commons {
   readonly budget: ConnectionBudget;
   #underWay = 0;
   #waiting: (() => void)[] = [];
+  #sweeping = false;
 
   constructor(maxConnections: number, clock: Clock = systemClock, turn: Turn = sharedTurn) {
     this.clock = clock;
@@ -29,10 +30,18 @@ export class Commons {
   /** A request has ended. */
   end(): void {
     this.#underWay--;
-    if (this.#underWay > 0 || this.#waiting.length === 0) return;
+    if (this.#underWay > 0) return;
+    if (this.#sweeping) this.sweep();
+    if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();
+  }
+
+  /** Pools have been dropped: their timers go when the last request has ended. */
+  sweep(): void {
+    this.#sweeping = this.#underWay > 0;
+    if (!this.#sweeping) this.timers.sweep();
   }
 
   /** Resolves when no request is under way. */

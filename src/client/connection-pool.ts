@@ -125,7 +125,7 @@ export class HTTPConnectionPool extends RequestMethods {
   /** Closes idle connections now, and those in use when their requests have ended. New requests are refused. */
   close(): void {
     this.#closed = true;
-    this.#pool.retire();
+    this.retire();
   }
 
   [Symbol.dispose](): void {
@@ -145,6 +145,7 @@ export class HTTPConnectionPool extends RequestMethods {
   /** @internal Keeps no connection any more, but serves whoever still comes: the manager has dropped it. */
   retire(): void {
     this.#pool.retire();
+    this.#commons.sweep();
   }
 
   /** @internal A checked call. */

@@ -63,6 +63,14 @@ class TimerList {
     entry.list = entry.previous = entry.next = null;
   }
 
+  /** Gives up the platform timer if nothing waits. */
+  sweep(): boolean {
+    if (this.#first !== null) return false;
+    this.#timer?.cancel();
+    this.#timer = null;
+    return true;
+  }
+
   /** The platform timer is left running when its entry goes: it looks again at the first one then. */
   #fire(): void {
     this.#timer = null;
@@ -99,5 +107,10 @@ export class CoarseTimers {
       this.#lists.set(duration, list);
     }
     list.append(entry);
+  }
+
+  /** Gives up the platform timers that nothing waits for: they would only hold memory until they fire. */
+  sweep(): void {
+    for (const [duration, list] of this.#lists) if (list.sweep()) this.#lists.delete(duration);
   }
 }

@@ -111,9 +111,9 @@ export class HTTPHeaderDict {
     else values.push(text);
   }
 
-  /** The same as `add` without options. */
-  append(name: string, value: HeaderValue): void {
-    this.add(name, value);
+  /** The same as `add`. */
+  append(name: string, value: HeaderValue, options: { combine?: boolean } = {}): void {
+    this.add(name, value, options);
   }
 
   /** Removes all values of `name`; whether there were any. */
@@ -147,7 +147,7 @@ export class HTTPHeaderDict {
   /** Adds every value in `source`. Throws `InvalidArgumentError` for what is no source of fields. */
   extend(source: HeaderSource): void {
     if (source instanceof HTTPHeaderDict) {
-      // The copy is for a dict that is extended by itself.
+      // `items` is a copy: a dict may be extended by itself.
       for (const [name, value] of source.items()) this.add(name, value);
       return;
     }

@@ -124,8 +124,7 @@ export class PoolManager extends RequestMethods {
   urlopen(method: string, url: string, options: UrlopenOptions = NO_OPTIONS): Promise<HTTPResponse> {
     try {
       const pool = this.#plainPool(url);
-      if (pool !== null)
-        return this.#send(pool, method, pool.hop(plainTarget(url, this.#last!), url), options);
+      if (pool !== null) return this.#send(pool, method, plainHop(pool, url, this.#last!.prefix), options);
       const parsed = parseUrl(url);
       const found = this.#poolFor(parsed);
       this.#learn(url, parsed);
@@ -291,8 +290,9 @@ function isUnder(url: string, prefix: string): boolean {
   return url.length === prefix.length || url.charCodeAt(prefix.length) === 47;
 }
 
-function plainTarget(url: string, origin: KnownOrigin): string {
-  return url.length === origin.prefix.length ? "/" : url.slice(origin.prefix.length);
+/** The target is what follows the origin, as it stands. */
+function plainHop(pool: HTTPConnectionPool, url: string, origin: string): Hop {
+  return url.length === origin.length ? pool.hop("/", `${url}/`) : pool.hop(url.slice(origin.length), url);
 }
 
 /** A copy of `kw` whose plain objects and arrays are frozen copies too: they cannot change unseen. */

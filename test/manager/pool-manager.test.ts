@@ -193,7 +193,7 @@ describe("the container of pools", () => {
   });
 
   it("eviction and clear do not disturb requests under way", async () => {
-    const gate = Promise.withResolvers ? Promise.withResolvers<void>() : deferred();
+    const gate = deferred();
     await using slow = await startHttp(async () => {
       await gate.promise;
       return "slow";
@@ -279,16 +279,13 @@ describe("requests", () => {
       ["/a b?c d#e", "/a%20b?c%20d"],
       ["/ä?ö", "/%C3%A4?%C3%B6"],
       ["?q", "/?q"],
-      ["/%2e%2E/x", "/x"],
+      ["/%2e%2E/x", "/%2E%2E/x"],
       ["//double//slash", "//double//slash"],
     ];
     for (const [path, target] of cases) {
       const response = await manager.request("GET", `${origin.url}${path}`);
       assert.equal(origin.received.at(-1)!.target, target);
-      assert.equal(
-        response.url,
-        `${origin.url}${target === "/" && path === "" ? "" : target}`.replace(/\/$/, path === "" ? "" : "/"),
-      );
+      assert.equal(response.url, `${origin.url}${target}`);
     }
   });
 

@@ -1,0 +1,413 @@
+/**
+ * TCP connections by racing a host's addresses (RFC 8305, "Happy Eyeballs").
+ *
+ * 1. The host is resolved; `addressFilter` is asked for every address.
+ * 2. Addresses are tried in turn of their families, last those that have failed within a minute.
+ * 3. The next attempt starts after 250 ms, or at once when one fails; the earlier ones go on.
+ * 4. The first connection wins, the others are destroyed.
+ *
+ * Node's own `autoSelectFamily` ends an attempt when it starts the next, so that what is more than 250 ms away can
+ * never be reached.
+ */
+
+import {
+  connect,
+  isIP,
+  type LookupFunction,
+  type NetConnectOpts,
+  type OnReadOpts,
+  type Socket,
+} from "node:net";
+import type { Clock, Timer } from "../core/clock.ts";
+import { AddressBlockedError, ConnectTimeoutError, NewConnectionError } from "../core/errors.ts";
+import type { AddressFilter } from "./address-filter.ts";
+import { FailedAddresses, orderAddresses } from "./address-order.ts";
+import { type Address, type DnsCache, type ResolveOptions, resolve } from "./resolve.ts";
+
+/** RFC 8305's "Connection Attempt Delay" in ms. */
+const ATTEMPT_DELAY = 250;
+
+/** Where to: a host (name, or address without brackets) and port, or a Unix-domain socket. */
+export type DialTarget = { readonly host: string; readonly port: number } | { readonly socketPath: string };
+
+/** How to dial. What is `null` counts as not given. */
+export interface DialOptions {
+  clock: Clock;
+  /** Longest time in ms until a connection stands, look-up included. Default: no limit. */
+  connectTimeout?: number | null | undefined;
+  /** As for `net.connect`. Default `dns.lookup`. */
+  lookup?: LookupFunction | null | undefined;
+  /** Only addresses of this family; 0 for both. Default: that of `sourceAddress`. */
+  family?: 0 | 4 | 6 | null | undefined;
+  dnsCache?: DnsCache | null | undefined;
+  /** Asked for every address; only `true` lets it be dialled. Not asked for a Unix-domain socket. */
+  addressFilter?: AddressFilter | null | undefined;
+  /** Local address to connect from. */
+  sourceAddress?: string | { address: string; port?: number | undefined } | null | undefined;
+  /** Send small packets at once. Default true. */
+  noDelay?: boolean | null | undefined;
+  /** TCP keep-alive probes. Default false. */
+  keepAlive?: boolean | null | undefined;
+  /** Idle time in ms before the first probe. */
+  keepAliveInitialDelay?: number | null | undefined;
+  /** Who takes the winner's bytes. */
+  onread?: OnReadOpts | null | undefined;
+  /** Begins one connection attempt; it stands when the socket emits 'connect'. Default `net.connect`. */
+  createSocket?: ((options: NetConnectOpts) => Socket) | null | undefined;
+  /** What has failed lately. Default: shared by the process. */
+  failedAddresses?: FailedAddresses | null | undefined;
+}
+
+/** How long the phases of a dial took, in ms. */
+export interface DialTimings {
+  readonly dns: number;
+  readonly connect: number;
+}
+
+/** Called exactly once, later; either `error` or `socket` is `null`. The socket has no listeners of the dial's. */
+export type DialCallback = (error: Error | null, socket: Socket | null, timings: DialTimings) => void;
+
+/** A dial under way. */
+export interface Dial {
+  /** Gives up: everything is closed, and nothing is reported any more. */
+  abort(): void;
+  /** Keeps the program alive while it dials (the default). */
+  ref(): void;
+  /** Lets the program end before. */
+  unref(): void;
+}
+
+/**
+ * Begins to connect to `target`. Fails with `LocationParseError` for an impossible name, `NameResolutionError`,
+ * `AddressBlockedError`, `ConnectTimeoutError`, and `NewConnectionError` for everything else.
+ */
+export function dial(target: DialTarget, options: DialOptions, done: DialCallback): Dial {
+  return new Race(target, options, done);
+}
+
+/** What an attempt connects to: an address, or a Unix-domain socket. */
+type Goal = Address | { readonly path: string };
+
+interface Failure {
+  readonly goal: Goal;
+  readonly error: Error;
+}
+
+const processFailures = new FailedAddresses();
+
+class Race implements Dial {
+  readonly #target: DialTarget;
+  readonly #options: DialOptions;
+  readonly #startedAt: number;
+  #resolvedAt: number | null = null;
+  /** `null` once it is over. */
+  #done: DialCallback | null;
+  #deadline: Timer | null = null;
+  #nextAttempt: Timer | null = null;
+  #leaveLookup: (() => void) | null = null;
+  #waiting: Goal[] = [];
+  readonly #attempts = new Set<Attempt>();
+  readonly #failures: Failure[] = [];
+  #begun = 0;
+  #referenced = true;
+
+  constructor(target: DialTarget, options: DialOptions, done: DialCallback) {
+    this.#target = target;
+    this.#options = options;
+    this.#done = done;
+    this.#startedAt = options.clock.now();
+    const timeout = options.connectTimeout ?? Number.POSITIVE_INFINITY;
+    if (timeout < Number.POSITIVE_INFINITY) {
+      this.#deadline = options.clock.setTimer(() => this.#timedOut(timeout), timeout);
+    }
+    // What fails at once is still reported later.
+    queueMicrotask(() => this.#start());
+  }
+
+  abort(): void {
+    this.#done = null;
+    this.#cleanUp();
+  }
+
+  ref(): void {
+    this.#referenced = true;
+    for (const { socket } of this.#attempts) socket.ref();
+  }
+
+  unref(): void {
+    this.#referenced = false;
+    for (const { socket } of this.#attempts) socket.unref();
+  }
+
+  #start(): void {
+    if (this.#done === null) return;
+    const target = this.#target;
+    if ("socketPath" in target) {
+      this.#resolvedAt = this.#startedAt;
+      this.#waiting = [{ path: target.socketPath }];
+      this.#next();
+      return;
+    }
+    this.#leaveLookup = resolve(target.host, this.#query(), (error, addresses) => {
+      if (addresses === null) this.#end(error, null);
+      else this.#resolved(addresses, target.host, target.port);
+    });
+  }
+
+  #query(): ResolveOptions {
+    const { clock, lookup, dnsCache, sourceAddress, family } = this.#options;
+    // From an address of one family only that family can be reached.
+    const source = isIP(sourceOf(sourceAddress)?.address ?? "") as 0 | 4 | 6;
+    return { clock, lookup, dnsCache, family: family ?? source };
+  }
+
+  #resolved(addresses: readonly Address[], host: string, port: number): void {
+    const now = this.#options.clock.now();
+    this.#resolvedAt = now;
+    try {
+      const allowed = allowedAddresses(addresses, host, this.#options.addressFilter);
+      this.#waiting = orderAddresses(allowed, port, this.#failed, now);
+    } catch (error) {
+      this.#end(error as Error, null);
+      return;
+    }
+    this.#next();
+  }
+
+  /** Starts attempts until one is under way. */
+  #next(): void {
+    this.#nextAttempt?.cancel();
+    this.#nextAttempt = null;
+    for (let goal = this.#waiting.shift(); goal !== undefined; goal = this.#waiting.shift()) {
+      if (!this.#attempt(goal)) continue;
+      if (this.#waiting.length > 0) {
+        this.#nextAttempt = this.#options.clock.setTimer(() => this.#next(), ATTEMPT_DELAY);
+      }
+      return;
+    }
+    if (this.#attempts.size === 0) this.#lost();
+  }
+
+  /** Whether an attempt at `goal` could begin. */
+  #attempt(goal: Goal): boolean {
+    try {
+      const socket = (this.#options.createSocket ?? connect)(socketOptions(goal, this.#port, this.#options));
+      if (!this.#referenced) socket.unref();
+      const attempt = new Attempt(socket, goal, (error) => this.#attemptEnded(attempt, error));
+      attempt.order = this.#begun++;
+      this.#attempts.add(attempt);
+      return true;
+    } catch (error) {
+      this.#failures.push({ goal, error: error as Error });
+      return false;
+    }
+  }
+
+  #attemptEnded(attempt: Attempt, error: Error | null): void {
+    this.#attempts.delete(attempt);
+    if (error === null) {
+      this.#won(attempt);
+      return;
+    }
+    this.#failures.push({ goal: attempt.goal, error });
+    if (isUnreachable(error)) this.#remember(attempt.goal);
+    this.#next();
+  }
+
+  #won({ goal, socket, order }: Attempt): void {
+    // Whoever had a head start of 250 ms and was overtaken is as good as dead.
+    for (const overtaken of this.#attempts) {
+      if (overtaken.order < order) this.#remember(overtaken.goal);
+    }
+    if ("address" in goal) this.#failed.delete(goal.address, this.#port);
+    this.#end(null, socket);
+  }
+
+  #lost(): void {
+    this.#forgetAnswer();
+    this.#end(connectionError(this.#failures, this.#port), null);
+  }
+
+  #timedOut(timeout: number): void {
+    for (const { goal } of this.#attempts) this.#remember(goal);
+    if (this.#resolvedAt !== null) this.#forgetAnswer();
+    const target = this.#target;
+    const name = "host" in target ? target.host : target.socketPath;
+    const cause = tellingError(this.#failures);
+    const error = new ConnectTimeoutError(`Connection to ${name} timed out. (connect timeout=${timeout}ms)`, {
+      phase: this.#resolvedAt === null ? "dns" : "connect",
+      ...(cause === undefined ? {} : { cause }),
+    });
+    this.#end(error, null);
+  }
+
+  #end(error: Error | null, socket: Socket | null): void {
+    const done = this.#done;
+    if (done === null) return;
+    this.#done = null;
+    const timings = this.#timings();
+    this.#cleanUp();
+    done(error, socket, timings);
+  }
+
+  #timings(): DialTimings {
+    const now = this.#options.clock.now();
+    const resolvedAt = this.#resolvedAt ?? now;
+    return { dns: resolvedAt - this.#startedAt, connect: now - resolvedAt };
+  }
+
+  #cleanUp(): void {
+    this.#deadline?.cancel();
+    this.#nextAttempt?.cancel();
+    this.#leaveLookup?.();
+    for (const attempt of this.#attempts) attempt.discard();
+    this.#attempts.clear();
+    this.#waiting = [];
+  }
+
+  get #failed(): FailedAddresses {
+    return this.#options.failedAddresses ?? processFailures;
+  }
+
+  get #port(): number {
+    return "port" in this.#target ? this.#target.port : 0;
+  }
+
+  #remember(goal: Goal): void {
+    if ("address" in goal) this.#failed.add(goal.address, this.#port, this.#options.clock.now());
+  }
+
+  /** The host may have moved since the answer that is in the cache. */
+  #forgetAnswer(): void {
+    if ("host" in this.#target) this.#options.dnsCache?.forget(this.#target.host, this.#query());
+  }
+}
+
+/** One socket that is connecting. Reports once, unless discarded before. */
+class Attempt {
+  readonly socket: Socket;
+  readonly goal: Goal;
+  /** 0 for the first of its race. */
+  order = 0;
+  readonly #onEnd: (error: Error | null) => void;
+
+  constructor(socket: Socket, goal: Goal, onEnd: (error: Error | null) => void) {
+    this.socket = socket;
+    this.goal = goal;
+    this.#onEnd = onEnd;
+    socket.on("connect", this.#connected).on("error", this.#failed).on("close", this.#closed);
+  }
+
+  discard(): void {
+    this.#detach();
+    this.socket.on("error", ignore).destroy();
+  }
+
+  #detach(): void {
+    this.socket.off("connect", this.#connected).off("error", this.#failed).off("close", this.#closed);
+  }
+
+  readonly #connected = (): void => {
+    this.#detach();
+    this.#onEnd(null);
+  };
+
+  readonly #failed = (error: Error): void => {
+    this.discard();
+    this.#onEnd(error);
+  };
+
+  readonly #closed = (): void => this.#failed(new Error("the socket was closed while it connected"));
+}
+
+function ignore(): void {}
+
+function socketOptions(goal: Goal, port: number, options: DialOptions): NetConnectOpts {
+  const { noDelay, keepAlive, keepAliveInitialDelay, onread } = options;
+  const reader = onread ? { onread } : {};
+  if ("path" in goal) return { path: goal.path, ...reader };
+  const source = sourceOf(options.sourceAddress);
+  return {
+    host: goal.address,
+    port,
+    family: goal.family,
+    autoSelectFamily: false,
+    noDelay: noDelay ?? true,
+    ...(keepAlive ? { keepAlive, keepAliveInitialDelay: keepAliveInitialDelay ?? 0 } : {}),
+    ...(source === null ? {} : { localAddress: source.address, localPort: source.port ?? 0 }),
+    ...reader,
+  };
+}
+
+function sourceOf(
+  source: DialOptions["sourceAddress"],
+): { address: string; port?: number | undefined } | null {
+  if (!source) return null;
+  return typeof source === "string" ? { address: source } : source;
+}
+
+function allowedAddresses(
+  addresses: readonly Address[],
+  host: string,
+  filter: AddressFilter | null | undefined,
+): readonly Address[] {
+  if (!filter) return addresses;
+  // Strictly `true`: what an async function returns would let everything pass.
+  const allowed = addresses.filter(({ address, family }) => filter(address, family) === true);
+  if (allowed.length > 0) return allowed;
+  const names = addresses.map(({ address }) => address).join(", ");
+  throw new AddressBlockedError(`addressFilter refuses every address of '${host}': ${names}`, {
+    phase: "connect",
+  });
+}
+
+/** Codes of failures of the address or the way to it, and not of this machine. */
+const UNREACHABLE = new Set([
+  "EAFNOSUPPORT",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EHOSTDOWN",
+  "EHOSTUNREACH",
+  "ENETDOWN",
+  "ENETUNREACH",
+  "ETIMEDOUT",
+]);
+
+/** Codes that say only that this machine has no way there, as for IPv6 where there is none. */
+const NO_WAY = new Set([
+  "EADDRNOTAVAIL",
+  "EAFNOSUPPORT",
+  "EHOSTUNREACH",
+  "EINVAL",
+  "ENETDOWN",
+  "ENETUNREACH",
+]);
+
+function isUnreachable(error: Error): boolean {
+  return UNREACHABLE.has(codeOf(error));
+}
+
+/** The first error, but rather one of an address that there is a way to. */
+function tellingError(failures: readonly Failure[]): Error | undefined {
+  return (failures.find(({ error }) => !NO_WAY.has(codeOf(error))) ?? failures[0])?.error;
+}
+
+function connectionError(failures: readonly Failure[], port: number): NewConnectionError {
+  const cause = tellingError(failures) ?? new Error("no address to try");
+  const tried =
+    failures.length > 1 ? ` (tried ${failures.map(({ goal }) => nameOf(goal, port)).join(", ")})` : "";
+  const reason = cause.message || codeOf(cause) || cause.name;
+  return new NewConnectionError(`Failed to establish a new connection: ${reason}${tried}`, {
+    phase: "connect",
+    cause,
+  });
+}
+
+function nameOf(goal: Goal, port: number): string {
+  if ("path" in goal) return goal.path;
+  return goal.family === 6 ? `[${goal.address}]:${port}` : `${goal.address}:${port}`;
+}
+
+function codeOf(error: Error): string {
+  return (error as NodeJS.ErrnoException).code ?? "";
+}
