@@ -2,6 +2,7 @@
 
 import { decodeWhole, parseCodings } from "../body/decode.ts";
 import type { BodyFacts, Connection, Exchange, Head } from "../connection/connection.ts";
+import type { Clock } from "../core/clock.ts";
 import type { HTTPError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
 import type { Timeout } from "../policy/timeout.ts";
@@ -10,6 +11,7 @@ import type { Stoppable } from "./guard.ts";
 import type { Message } from "./message.ts";
 import { HTTPResponse } from "./response.ts";
 import type { CallSettings } from "./settings.ts";
+import { Stopwatch } from "./timings.ts";
 
 const NONE: readonly string[] = [];
 
@@ -23,6 +25,8 @@ export class Attempt extends Ticket implements Exchange, Stoppable {
   readonly poolTimeout: number;
   readonly connectTimeout: number;
   readTimeout: number;
+  readonly #clock: Clock;
+  readonly #stopwatch: Stopwatch;
   readonly #message: Message;
   readonly #settings: CallSettings;
   /** Runs from the start of the attempt; only where a total counts. */
@@ -33,8 +37,11 @@ export class Attempt extends Ticket implements Exchange, Stoppable {
   #resolve!: (response: HTTPResponse) => void;
   #reject!: (error: unknown) => void;
 
-  constructor(message: Message, settings: CallSettings) {
+  /** `startedAt`: `clock.now()` of the call, which may be earlier than this attempt. */
+  constructor(message: Message, settings: CallSettings, clock: Clock, startedAt: number) {
     super();
+    this.#clock = clock;
+    this.#stopwatch = new Stopwatch(startedAt, clock.now());
     this.#message = message;
     this.#settings = settings;
     this.head = message.head;
@@ -52,7 +59,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable {
       this.#resolve = resolve;
       this.#reject = reject;
       if (this.#settings.timeout.total !== null) this.#timeout = this.#settings.timeout.clone();
-      this.#timeout?.startConnect();
+      this.#timeout?.startConnect(this.#clock);
       this.#message.pool.acquire(this);
     });
   }
@@ -69,6 +76,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable {
 
   granted(connection: Connection): void {
     this.#connection = connection;
+    this.#stopwatch.granted(connection, this.#clock.now());
     if (this.#timeout !== null) this.readTimeout = this.#timeout.readTimeout ?? Number.POSITIVE_INFINITY;
     connection.send(this);
   }
@@ -88,7 +96,8 @@ export class Attempt extends Ticket implements Exchange, Stoppable {
   }
 
   onHead(head: Head, facts: BodyFacts): void {
-    this.#response = HTTPResponse.received(head, this.#message.method, this.#message.url);
+    this.#stopwatch.headAt = this.#clock.now();
+    this.#response = HTTPResponse.received(head, this.#message.method, this.#message.url, this.#stopwatch);
     if (head.encoded || facts.transferCodings.length > 0) this.#chooseCodings(this.#response, facts);
   }
 
@@ -98,6 +107,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable {
 
   onEnd(body: Buffer | null, trailers: string): void {
     this.#connection = null;
+    this.#stopwatch.endedAt = this.#clock.now();
     const response = this.#response!;
     if (this.#codings.length === 0) {
       response.complete(body!, trailers);

@@ -18,6 +18,7 @@ import {
   LocationValueError,
 } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
+import { logIfAsked } from "../core/trace.ts";
 import { bracketHost, DEFAULT_PORTS, encodeTarget, normalizeHost, parseUrl, type Url } from "../core/url.ts";
 import { Pool } from "../pool/pool.ts";
 import { type DefaultFields, plainTail } from "../protocol/h1/request-writer.ts";
@@ -60,6 +61,7 @@ export class HTTPConnectionPool extends RequestMethods {
    */
   constructor(host: string, port?: number | null, options: PoolOptions = {}) {
     super();
+    logIfAsked();
     if (typeof host !== "string" || host === "") throw new LocationValueError("No host specified.");
     this.host = normalizeHost(host.replace(/^\[(.*)\]$/, "$1"), this.scheme);
     this.port = checkPort(port ?? DEFAULT_PORTS[this.scheme] ?? 80);

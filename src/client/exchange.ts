@@ -9,7 +9,9 @@
  *  6. Between attempts lies `Retry`'s wait; signal and deadline end everything at any point (guard.ts).
  */
 
+import type { Clock } from "../core/clock.ts";
 import { HTTPError, MaxRetryError, ProtocolError } from "../core/errors.ts";
+import { type AttemptMessage, type RequestStartMessage, trace } from "../core/trace.ts";
 import { parseUrl, type Url } from "../core/url.ts";
 import { hasIdempotencyKey } from "../policy/idempotency.ts";
 import { isRedirect, isRedirectStatus, nextHop } from "../policy/redirect.ts";
@@ -34,6 +36,7 @@ export interface Router {
 export async function exchange(call: Call, hop: Hop, router: Router): Promise<HTTPResponse> {
   const journey = new Journey(call, hop, router);
   router.commons.begin();
+  journey.traceStart();
   try {
     for (;;) {
       let response: HTTPResponse | null = null;
@@ -42,14 +45,22 @@ export async function exchange(call: Call, hop: Hop, router: Router): Promise<HT
       } catch (error) {
         journey.recover(error);
       }
-      if (response !== null && journey.arrivedWith(response)) return response;
+      if (response !== null && journey.arrivedWith(response)) {
+        journey.traceEnd(response);
+        return response;
+      }
       if (journey.wait > 0) await journey.backOff();
     }
+  } catch (error) {
+    journey.traceError(error);
+    throw error;
   } finally {
     journey.end();
     router.commons.end();
   }
 }
+
+let lastId = 0;
 
 /** Where a request stands between two attempts. */
 class Journey {
@@ -62,6 +73,11 @@ class Journey {
   #hop: Hop;
   #retries: Retry;
   #attempts = 0;
+  /** Why the next attempt is made. */
+  #reason: AttemptMessage["reason"] = "first";
+  readonly #id = ++lastId;
+  readonly #clock: Clock;
+  readonly #startedAt: number;
 
   constructor(call: Call, hop: Hop, router: Router) {
     const { signal, deadline, retries } = call.settings;
@@ -70,6 +86,8 @@ class Journey {
     this.#hop = hop;
     this.#message = writeMessage(call, hop);
     this.#retries = retries;
+    this.#clock = router.commons.clock;
+    this.#startedAt = this.#clock.now();
     retries.budget?.recordRequest();
     const guarded = signal !== null || deadline !== Number.POSITIVE_INFINITY;
     this.#guard = guarded ? new Guard(signal, deadline, router.commons.timers) : null;
@@ -77,9 +95,12 @@ class Journey {
 
   /** The next attempt, ready to run. */
   attempt(): Attempt {
-    const attempt = new Attempt(this.#message, this.#call.settings);
+    const attempt = new Attempt(this.#message, this.#call.settings, this.#clock, this.#startedAt);
     this.#attempts++;
     this.wait = 0;
+    if (trace.attemptStart.hasSubscribers) {
+      trace.attemptStart.publish({ ...this.#facts(), attempt: this.#attempts, reason: this.#reason });
+    }
     this.#guard?.watch(attempt);
     this.#hop.count();
     return attempt;
@@ -97,9 +118,8 @@ class Journey {
   }
 
   backOff(): Promise<void> {
-    const { clock } = this.#router.commons;
     return new Promise((resolve, reject) => {
-      const timer = clock.setTimer(resolve, this.wait, true);
+      const timer = this.#clock.setTimer(resolve, this.wait, true);
       this.#guard?.watch({
         stop: (reason) => {
           timer.cancel();
@@ -113,13 +133,35 @@ class Journey {
     this.#guard?.end();
   }
 
+  traceStart(): void {
+    if (trace.requestStart.hasSubscribers) trace.requestStart.publish(this.#facts());
+  }
+
+  traceEnd({ status }: HTTPResponse): void {
+    if (!trace.requestEnd.hasSubscribers) return;
+    trace.requestEnd.publish({ ...this.#facts(), status, attempts: this.#attempts });
+  }
+
+  traceError(error: unknown): void {
+    if (!trace.requestError.hasSubscribers) return;
+    trace.requestError.publish({ ...this.#facts(), error, attempts: this.#attempts });
+  }
+
+  #facts(): RequestStartMessage {
+    return { request: this.#id, method: this.#call.method, url: this.#message.url };
+  }
+
   /** Prepares another attempt after `error`, or throws what the caller gets. */
   recover(error: unknown): void {
     if (this.#guard?.caused(error) || !(error instanceof Error)) throw this.#describe(error);
-    if (this.#maySendAgain(error)) return;
+    if (this.#maySendAgain(error)) {
+      this.#reason = "resend";
+      return;
+    }
     this.#describe(error);
     if (!isRetryable(error)) throw error;
     this.#retries = this.#count({ error });
+    this.#reason = "retry";
     this.wait = this.#retries.waitTime();
   }
 
@@ -155,6 +197,7 @@ class Journey {
     const counted = this.#countOrKeep(response, this.#retries.raiseOnRedirect);
     if (counted === null) return false;
     this.#retries = counted;
+    this.#reason = "redirect";
     if (this.#router.waitsOnRedirect) this.wait = counted.retryAfter(response) ?? 0;
     const rest = hop.dropBody ? { body: null, settings: { ...call.settings, chunked: false } } : {};
     this.#call = { ...call, method: hop.method, headers: hop.headers, ...rest };
@@ -172,7 +215,8 @@ class Journey {
     const counted = this.#countOrKeep(response, this.#retries.raiseOnStatus);
     if (counted === null) return false;
     this.#retries = counted;
-    this.wait = counted.waitTime({ response, wallNow: this.#router.commons.clock.wallNow() });
+    this.#reason = "retry";
+    this.wait = counted.waitTime({ response, wallNow: this.#clock.wallNow() });
     return true;
   }
 

@@ -6,6 +6,7 @@ import { ResponseError } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
 import { isRedirectStatus } from "../policy/redirect.ts";
 import type { Retry } from "../policy/retry.ts";
+import type { Stopwatch, Timings } from "./timings.ts";
 
 /** A 1xx response, as `onInformational` sees it. */
 export interface Informational {
@@ -49,6 +50,7 @@ export class HTTPResponse {
   #trailers: HTTPHeaderDict | null = null;
   #data: Buffer = EMPTY;
   #bodyUsed = false;
+  #stopwatch: Stopwatch | null = null;
 
   constructor(init: HTTPResponseInit = {}) {
     if (init === RECEIVED) return;
@@ -63,8 +65,9 @@ export class HTTPResponse {
   }
 
   /** @internal From a head on the wire; its fields are read when somebody asks for them. */
-  static received(head: Head, method: string, url: string): HTTPResponse {
+  static received(head: Head, method: string, url: string, stopwatch: Stopwatch): HTTPResponse {
     const response = new HTTPResponse(RECEIVED);
+    response.#stopwatch = stopwatch;
     response.status = head.status;
     response.reason = head.reason;
     response.version = head.version;
@@ -91,6 +94,11 @@ export class HTTPResponse {
   get trailers(): HTTPHeaderDict {
     this.#trailers ??= HTTPHeaderDict.fromHead(this.#trailerText, 0);
     return this.#trailers;
+  }
+
+  /** When things happened; `null` for a response that did not come over a connection. */
+  get timings(): Timings | null {
+    return this.#stopwatch?.timings() ?? null;
   }
 
   /** `HTTP/1.1` and the like. */

@@ -61,8 +61,19 @@ export interface ConnectionOwner {
   dead(): void;
 }
 
+/** How long the parts of making a connection took, in ms. */
+export interface ConnectionSetup {
+  readonly dns: number;
+  readonly connect: number;
+  /** `null` without TLS. */
+  readonly tls: number | null;
+}
+
 /** One wire that can carry one exchange at a time. */
 export interface Connection {
+  /** Counts the connections of the process. */
+  readonly id: number;
+  readonly setup: ConnectionSetup;
   /** `clock.now()` of its birth. */
   readonly bornAt: number;
   /** Exchanges begun on it. */

@@ -4,9 +4,10 @@ import type { NetConnectOpts, Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import type { Clock } from "../core/clock.ts";
 import { type CoarseTimers, TimerEntry } from "../core/coarse-timers.ts";
-import { ReadTimeoutError } from "../core/errors.ts";
-import type { Connection, ConnectionOwner } from "./connection.ts";
-import { type DialOptions, type DialTarget, dial } from "./dial.ts";
+import { HTTPError, ReadTimeoutError } from "../core/errors.ts";
+import { trace } from "../core/trace.ts";
+import type { Connection, ConnectionOwner, ConnectionSetup } from "./connection.ts";
+import { type DialOptions, type DialTarget, type DialTimings, dial } from "./dial.ts";
 import { Http1Connection } from "./http1-connection.ts";
 import { SocketReader } from "./socket-reader.ts";
 import { SessionCache, type TlsSettings, toSslError, verifyPeer, warnInsecure } from "./tls.ts";
@@ -59,16 +60,15 @@ export class Connector {
     try {
       this.#tls ??= this.#route.tls?.() ?? null;
     } catch (error) {
-      queueMicrotask(() => request.failed(error as Error));
+      queueMicrotask(() => this.#failed(request, error as Error));
       return IDLE;
     }
     const reader = new SocketReader();
-    const begin = this.#clock.now();
     let phase: Connecting = IDLE;
-    phase = dial(this.#route.target, this.#dialOptions(request, reader), (error, socket) => {
-      if (socket === null) request.failed(error!);
-      else if (this.#tls === null) this.#ready(request, socket, reader);
-      else phase = this.#handshake(request, socket as TLSSocket, reader, this.#clock.now() - begin);
+    phase = dial(this.#route.target, this.#dialOptions(request, reader), (error, socket, timings) => {
+      if (socket === null) this.#failed(request, error!);
+      else if (this.#tls === null) this.#ready(request, socket, reader, { ...timings, tls: null });
+      else phase = this.#handshake(request, socket as TLSSocket, reader, timings);
     });
     return { abort: () => phase.abort(), ref: () => phase.ref(), unref: () => phase.unref() };
   }
@@ -93,15 +93,23 @@ export class Connector {
   }
 
   /** Waits for what `#tlsSocket` has begun. */
-  #handshake(request: ConnectRequest, socket: TLSSocket, reader: SocketReader, spent: number): Connecting {
+  #handshake(
+    request: ConnectRequest,
+    socket: TLSSocket,
+    reader: SocketReader,
+    dialled: DialTimings,
+  ): Connecting {
     const tls = this.#tls!;
+    const begin = this.#clock.now();
+    const spent = dialled.dns + dialled.connect;
     const end = (error: Error | null): void => {
       timer.disarm();
       socket.off("secureConnect", onSecure).off("error", onError).off("close", onClose);
-      if (error === null) this.#ready(request, socket, reader);
+      if (error === null)
+        this.#ready(request, socket, reader, { ...dialled, tls: this.#clock.now() - begin });
       else {
         socket.on("error", ignore).destroy();
-        request.failed(error);
+        this.#failed(request, error);
       }
     };
     const onSecure = (): void => end(verifyPeer(socket, tls));
@@ -122,16 +130,28 @@ export class Connector {
     };
   }
 
-  #ready(request: ConnectRequest, socket: Socket, reader: SocketReader): void {
+  #ready(request: ConnectRequest, socket: Socket, reader: SocketReader, setup: ConnectionSetup): void {
     const { name, maxHeaderSize } = this.#route;
-    const settings = {
+    const connection = new Http1Connection(socket, reader, {
       owner: request.owner,
       timers: this.#timers,
       bornAt: this.#clock.now(),
       maxHeaderSize,
       route: name,
-    };
-    request.connected(new Http1Connection(socket, reader, settings));
+      setup,
+    });
+    if (trace.connectionOpen.hasSubscribers) {
+      trace.connectionOpen.publish({ connection: connection.id, route: name, ...setup });
+    }
+    request.connected(connection);
+  }
+
+  #failed(request: ConnectRequest, error: Error): void {
+    const { name: route } = this.#route;
+    if (error instanceof HTTPError)
+      error.describe({ route, reused: false, bytesWritten: 0, responseStarted: false });
+    if (trace.connectionError.hasSubscribers) trace.connectionError.publish({ route, error });
+    request.failed(error);
   }
 }
 

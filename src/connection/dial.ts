@@ -164,13 +164,12 @@ class Race implements Dial {
   #resolved(addresses: readonly Address[], host: string, port: number): void {
     const now = this.#options.clock.now();
     this.#resolvedAt = now;
-    try {
-      const allowed = allowedAddresses(addresses, host, this.#options.addressFilter);
-      this.#waiting = orderAddresses(allowed, port, this.#failed, now);
-    } catch (error) {
-      this.#end(error as Error, null);
+    const allowed = allowedAddresses(addresses, host, this.#options.addressFilter);
+    if (allowed instanceof Error) {
+      this.#end(allowed, null);
       return;
     }
+    this.#waiting = orderAddresses(allowed, port, this.#failed, now);
     this.#next();
   }
 
@@ -350,15 +349,21 @@ function allowedAddresses(
   addresses: readonly Address[],
   host: string,
   filter: AddressFilter | null | undefined,
-): readonly Address[] {
+): readonly Address[] | AddressBlockedError {
   if (!filter) return addresses;
-  // Strictly `true`: what an async function returns would let everything pass.
-  const allowed = addresses.filter(({ address, family }) => filter(address, family) === true);
-  if (allowed.length > 0) return allowed;
   const names = addresses.map(({ address }) => address).join(", ");
-  throw new AddressBlockedError(`addressFilter refuses every address of '${host}': ${names}`, {
-    phase: "connect",
-  });
+  try {
+    // Strictly `true`: what an async function returns would let everything pass.
+    const allowed = addresses.filter(({ address, family }) => filter(address, family) === true);
+    if (allowed.length > 0) return allowed;
+    return blocked(`addressFilter refuses every address of '${host}': ${names}`);
+  } catch (cause) {
+    return blocked(`addressFilter failed for an address of '${host}': ${names}`, { cause });
+  }
+}
+
+function blocked(message: string, options: { cause?: unknown } = {}): AddressBlockedError {
+  return new AddressBlockedError(message, { phase: "connect", ...options });
 }
 
 /** Codes of failures of the address or the way to it, and not of this machine. */

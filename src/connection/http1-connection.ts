@@ -9,11 +9,12 @@
 import type { Socket } from "node:net";
 import { type CoarseTimers, TimerEntry } from "../core/coarse-timers.ts";
 import { HTTPError, ProtocolError, ReadTimeoutError } from "../core/errors.ts";
+import { trace } from "../core/trace.ts";
 import { keepAliveHint } from "../protocol/h1/framing.ts";
 import type { ResponseHead } from "../protocol/h1/response-head.ts";
 import { ResponseParser, type ResponseSink } from "../protocol/h1/response-parser.ts";
 import { BodyCollector } from "./body-collector.ts";
-import type { BodyFacts, Connection, ConnectionOwner, Exchange } from "./connection.ts";
+import type { BodyFacts, Connection, ConnectionOwner, ConnectionSetup, Exchange } from "./connection.ts";
 import type { ByteReceiver, SocketReader } from "./socket-reader.ts";
 
 /** An answer that came before the upload ended: how long the rest of the upload may take, in ms. */
@@ -28,12 +29,17 @@ export interface Http1Settings {
   /** bytes */
   maxHeaderSize: number;
   route: string;
+  setup: ConnectionSetup;
 }
+
+let lastId = 0;
 
 /** An HTTP/1.1 connection. */
 export class Http1Connection implements Connection, ResponseSink, ByteReceiver, BodyFacts {
+  readonly id: number = ++lastId;
   readonly bornAt: number;
   readonly route: string;
+  readonly setup: ConnectionSetup;
   exchanges: number = 0;
   alive: boolean = true;
   keepAliveHint: number | null = null;
@@ -56,6 +62,7 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     this.#timers = settings.timers;
     this.bornAt = settings.bornAt;
     this.route = settings.route;
+    this.setup = settings.setup;
     this.#parser = new ResponseParser(this, settings.maxHeaderSize);
     reader.receiver = this;
     socket.on("error", (error) => this.#onBroken(error));
@@ -278,6 +285,9 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     this.#timer.disarm();
     this.#grace?.disarm();
     this.#socket.destroy();
+    if (trace.connectionClose.hasSubscribers) {
+      trace.connectionClose.publish({ connection: this.id, route: this.route, exchanges: this.exchanges });
+    }
     this.#owner.dead();
   }
 }

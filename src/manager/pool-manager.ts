@@ -15,7 +15,8 @@ import { NO_OPTIONS, RequestMethods } from "../client/request-methods.ts";
 import type { HTTPResponse } from "../client/response.ts";
 import { InvalidArgumentError, LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
-import { DEFAULT_PORTS, parseUrl, type Url } from "../core/url.ts";
+import { logIfAsked, trace } from "../core/trace.ts";
+import { bracketHost, DEFAULT_PORTS, parseUrl, type Url } from "../core/url.ts";
 import { Retry } from "../policy/retry.ts";
 import { watchWrites } from "./observed.ts";
 import { isPlainTarget, originEnd } from "./plain-url.ts";
@@ -75,11 +76,12 @@ export class PoolManager extends RequestMethods {
   constructor(options?: PoolManagerOptions);
   constructor(first?: number | PoolManagerOptions, second?: PoolManagerOptions) {
     super();
+    logIfAsked();
     const options = (typeof first === "object" ? first : second) ?? {};
     const { numPools, headers, maxConnections: _limit, ...poolOptions } = options;
     const maxsize = typeof first === "number" ? first : numPools;
     this.headers = headers;
-    this.pools = new RecentlyUsedContainer({ maxsize: maxsize ?? 10, disposeFunc: (pool) => pool.retire() });
+    this.pools = new RecentlyUsedContainer({ maxsize: maxsize ?? 10, disposeFunc: dropPool });
     this.#commons = new Commons(maxConnections(options));
     this.#connectionPoolKw = this.#observe(frozenValues(poolOptions as PoolKwargs));
     // Redirects are the manager's: a number must not be turned into a Retry that refuses them.
@@ -165,6 +167,7 @@ export class PoolManager extends RequestMethods {
     if (known !== undefined) return known;
     const pool = this.newPool(context);
     this.pools.set(poolKey, pool);
+    if (trace.poolOpen.hasSubscribers) trace.poolOpen.publish({ origin: originOf(pool) });
     return pool;
   }
 
@@ -317,13 +320,22 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 
 function poolStats(pool: HTTPConnectionPool): PoolStats {
   return {
-    origin: `${pool.scheme}://${pool.host.includes(":") ? `[${pool.host}]` : pool.host}:${pool.port}`,
+    origin: originOf(pool),
     idle: pool.numIdle,
     busy: pool.numBusy,
     queued: pool.numQueued,
     numConnections: pool.numConnections,
     numRequests: pool.numRequests,
   };
+}
+
+function originOf(pool: HTTPConnectionPool): string {
+  return `${pool.scheme}://${bracketHost(pool.host)}:${pool.port}`;
+}
+
+function dropPool(pool: HTTPConnectionPool): void {
+  pool.retire();
+  if (trace.poolClose.hasSubscribers) trace.poolClose.publish({ origin: originOf(pool) });
 }
 
 let warned = false;

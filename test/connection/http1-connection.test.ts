@@ -36,6 +36,7 @@ class Bench implements ConnectionOwner {
       bornAt: 0,
       maxHeaderSize: 65_536,
       route: "test:80",
+      setup: { dns: 0, connect: 0, tls: null },
     });
     server.on("data", (bytes: Buffer) => {
       this.received += bytes.toString("latin1");

@@ -1,6 +1,6 @@
 /** A pool on fake connections, a turn and a clock that move only when told to. */
 
-import type { Connection, Exchange } from "../../src/connection/connection.ts";
+import type { Connection, ConnectionSetup, Exchange } from "../../src/connection/connection.ts";
 import { CoarseTimers } from "../../src/core/coarse-timers.ts";
 import { ConnectionBudget } from "../../src/pool/budget.ts";
 import { type DialHandle, type DialRequest, Pool, type PoolSettings, Ticket } from "../../src/pool/pool.ts";
@@ -12,6 +12,7 @@ export class FakeConnection implements Connection {
   readonly id: number = ++FakeConnection.count;
   readonly bornAt: number;
   readonly route: string = "fake:1";
+  readonly setup: ConnectionSetup = { dns: 0, connect: 0, tls: null };
   exchanges = 0;
   alive = true;
   keepAliveHint: number | null = null;

@@ -1,0 +1,126 @@
+/**
+ * What goes on inside, on `node:diagnostics_channel`: one boolean check each while nobody listens. URLs carry no
+ * credentials, and header fields are never among the messages.
+ *
+ * `NODE_DEBUG=urlpool` prints every message as a line on stderr.
+ */
+
+import { type Channel, channel } from "node:diagnostics_channel";
+import { debuglog } from "node:util";
+
+/** `urlpool:request:start`: a call begins. */
+export interface RequestStartMessage {
+  /** Counts the requests of the process. */
+  request: number;
+  method: string;
+  url: string;
+}
+
+/** `urlpool:request:end`: the caller gets an answer. */
+export interface RequestEndMessage extends RequestStartMessage {
+  status: number;
+  /** Tries, the silent ones included. */
+  attempts: number;
+}
+
+/** `urlpool:request:error`: the caller gets an error. */
+export interface RequestErrorMessage extends RequestStartMessage {
+  error: unknown;
+  attempts: number;
+}
+
+/** `urlpool:attempt:start`: a try begins, with the wait for a connection. */
+export interface AttemptMessage extends RequestStartMessage {
+  /** 1 for the first. */
+  attempt: number;
+  /** Why it is made. */
+  reason: "first" | "resend" | "retry" | "redirect";
+}
+
+/** `urlpool:connection:open`: a connection stands. */
+export interface ConnectionOpenMessage {
+  /** Counts the connections of the process. */
+  connection: number;
+  /** First hop, such as `127.0.0.1:80`. */
+  route: string;
+  /** ms */
+  dns: number;
+  /** ms */
+  connect: number;
+  /** ms; `null` without TLS. */
+  tls: number | null;
+}
+
+/** `urlpool:connection:close`: a connection is gone. */
+export interface ConnectionCloseMessage {
+  connection: number;
+  route: string;
+  /** Exchanges begun on it. */
+  exchanges: number;
+}
+
+/** `urlpool:connection:error`: no connection could be made. */
+export interface ConnectionErrorMessage {
+  route: string;
+  error: unknown;
+}
+
+/** `urlpool:pool:open` and `urlpool:pool:close`: a manager makes or drops a pool. */
+export interface PoolMessage {
+  /** `http://host:port` */
+  origin: string;
+}
+
+/** A channel whose messages are of one type. */
+interface TypedChannel<T extends object> extends Channel {
+  publish(message: T): void;
+}
+
+function typed<T extends object>(name: string): TypedChannel<T> {
+  return channel(`urlpool:${name}`) as TypedChannel<T>;
+}
+
+/** The channels. Check `hasSubscribers` before making a message. */
+export const trace: {
+  readonly requestStart: TypedChannel<RequestStartMessage>;
+  readonly requestEnd: TypedChannel<RequestEndMessage>;
+  readonly requestError: TypedChannel<RequestErrorMessage>;
+  readonly attemptStart: TypedChannel<AttemptMessage>;
+  readonly connectionOpen: TypedChannel<ConnectionOpenMessage>;
+  readonly connectionClose: TypedChannel<ConnectionCloseMessage>;
+  readonly connectionError: TypedChannel<ConnectionErrorMessage>;
+  readonly poolOpen: TypedChannel<PoolMessage>;
+  readonly poolClose: TypedChannel<PoolMessage>;
+} = {
+  requestStart: typed("request:start"),
+  requestEnd: typed("request:end"),
+  requestError: typed("request:error"),
+  attemptStart: typed("attempt:start"),
+  connectionOpen: typed("connection:open"),
+  connectionClose: typed("connection:close"),
+  connectionError: typed("connection:error"),
+  poolOpen: typed("pool:open"),
+  poolClose: typed("pool:close"),
+};
+
+let logging = false;
+
+/** Prints the messages if `NODE_DEBUG` asks for it; called by the first manager or pool, so that importing does nothing. */
+export function logIfAsked(): void {
+  if (logging) return;
+  logging = true;
+  const log = debuglog("urlpool");
+  if (!log.enabled) return;
+  for (const one of Object.values(trace))
+    one.subscribe((message, name) => log("%s", line(String(name), message)));
+}
+
+function line(name: string, message: unknown): string {
+  const facts = Object.entries(message as object).map(([key, value]) => `${key}=${show(value)}`);
+  return `${name.replace("urlpool:", "")} ${facts.join(" ")}`;
+}
+
+function show(value: unknown): string {
+  if (typeof value === "number") return String(Math.round(value * 100) / 100);
+  return value instanceof Error ? `"${value.name}: ${value.message}"` : String(value);
+}
