@@ -1,3 +1,58 @@
 /** The public names of urlpool. */
 
 export * from "./body/fields.ts";
+export { type CredentialEncoding, type MakeHeadersOptions, makeHeaders } from "./body/make-headers.ts";
+export { type EncodedMultipart, encodeMultipartFormdata, type Fields } from "./body/multipart.ts";
+export type { QuerySource, QueryValue } from "./body/urlencode.ts";
+export { connectionFromUrl, HTTPConnectionPool, HTTPSConnectionPool } from "./client/connection-pool.ts";
+// A star, so that the interfaces can be augmented by their users.
+export * from "./client/options.ts";
+export { RequestMethods } from "./client/request-methods.ts";
+export { HTTPResponse, type HTTPResponseInit, type Informational } from "./client/response.ts";
+export type { Timings } from "./client/timings.ts";
+export { type AddressFilter, blockPrivateAddresses } from "./connection/address-filter.ts";
+export { DnsCache } from "./connection/resolve.ts";
+export { type CertReqs, disableWarnings, type TlsOptions } from "./connection/tls.ts";
+export * from "./core/errors.ts";
+export {
+  type HeaderSource,
+  type HeaderValue,
+  type HeaderValues,
+  HTTPHeaderDict,
+  SKIP_HEADER,
+  SKIPPABLE_HEADERS,
+} from "./core/headers.ts";
+export type {
+  AttemptMessage,
+  ConnectionCloseMessage,
+  ConnectionErrorMessage,
+  ConnectionOpenMessage,
+  PoolMessage,
+  RequestEndMessage,
+  RequestErrorMessage,
+  RequestStartMessage,
+} from "./core/trace.ts";
+export { parseUrl, Url, type UrlParts } from "./core/url.ts";
+export {
+  BasePoolKey,
+  defaultKeyNormalizer,
+  HTTPPoolKey,
+  HTTPSPoolKey,
+  type PoolContext,
+  type PoolKey,
+  type PoolKeyClass,
+  type PoolKeyFunction,
+  type PoolKeyLike,
+} from "./manager/pool-key.ts";
+export {
+  type ManagerStats,
+  type PoolClass,
+  type PoolKwargs,
+  PoolManager,
+  type PoolStats,
+} from "./manager/pool-manager.ts";
+export { RecentlyUsedContainer, type RecentlyUsedContainerOptions } from "./manager/recently-used.ts";
+export { request } from "./manager/request.ts";
+export { Retry, type RetryHistoryEntry, type RetryOptions } from "./policy/retry.ts";
+export { RetryBudget, type RetryBudgetOptions } from "./policy/retry-budget.ts";
+export { Timeout, type TimeoutOptions } from "./policy/timeout.ts";

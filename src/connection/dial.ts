@@ -19,9 +19,10 @@ import {
   type Socket,
 } from "node:net";
 import type { Clock, Timer } from "../core/clock.ts";
-import { AddressBlockedError, ConnectTimeoutError, NewConnectionError } from "../core/errors.ts";
+import { AddressBlockedError, ConnectTimeoutError, InvalidArgumentError } from "../core/errors.ts";
 import type { AddressFilter } from "./address-filter.ts";
 import { FailedAddresses, orderAddresses } from "./address-order.ts";
+import { connectionError, type Failure, type Goal, isUnreachable, tellingError } from "./dial-errors.ts";
 import { type Address, type DnsCache, type ResolveOptions, resolve } from "./resolve.ts";
 
 /** RFC 8305's "Connection Attempt Delay" in ms. */
@@ -83,14 +84,6 @@ export interface Dial {
  */
 export function dial(target: DialTarget, options: DialOptions, done: DialCallback): Dial {
   return new Race(target, options, done);
-}
-
-/** What an attempt connects to: an address, or a Unix-domain socket. */
-type Goal = Address | { readonly path: string };
-
-interface Failure {
-  readonly goal: Goal;
-  readonly error: Error;
 }
 
 const processFailures = new FailedAddresses();
@@ -326,6 +319,12 @@ function socketOptions(goal: Goal, port: number, options: DialOptions): NetConne
   const reader = onread ? { onread } : {};
   if ("path" in goal) return { path: goal.path, ...reader };
   const source = sourceOf(options.sourceAddress);
+  // `net.connect` throws for these too, but then leaves a socket open that nobody can close.
+  checkPort("port", port);
+  checkPort("sourceAddress.port", source?.port ?? 0);
+  if (source !== null && isIP(source.address) === 0) {
+    throw new InvalidArgumentError(`sourceAddress is not an IP address: ${source.address}`);
+  }
   return {
     host: goal.address,
     port,
@@ -336,6 +335,11 @@ function socketOptions(goal: Goal, port: number, options: DialOptions): NetConne
     ...(source === null ? {} : { localAddress: source.address, localPort: source.port ?? 0 }),
     ...reader,
   };
+}
+
+function checkPort(name: string, port: number): void {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return;
+  throw new InvalidArgumentError(`${name} must be a whole number from 0 to 65535, not ${port}`);
 }
 
 function sourceOf(
@@ -364,55 +368,4 @@ function allowedAddresses(
 
 function blocked(message: string, options: { cause?: unknown } = {}): AddressBlockedError {
   return new AddressBlockedError(message, { phase: "connect", ...options });
-}
-
-/** Codes of failures of the address or the way to it, and not of this machine. */
-const UNREACHABLE = new Set([
-  "EAFNOSUPPORT",
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "EHOSTDOWN",
-  "EHOSTUNREACH",
-  "ENETDOWN",
-  "ENETUNREACH",
-  "ETIMEDOUT",
-]);
-
-/** Codes that say only that this machine has no way there, as for IPv6 where there is none. */
-const NO_WAY = new Set([
-  "EADDRNOTAVAIL",
-  "EAFNOSUPPORT",
-  "EHOSTUNREACH",
-  "EINVAL",
-  "ENETDOWN",
-  "ENETUNREACH",
-]);
-
-function isUnreachable(error: Error): boolean {
-  return UNREACHABLE.has(codeOf(error));
-}
-
-/** The first error, but rather one of an address that there is a way to. */
-function tellingError(failures: readonly Failure[]): Error | undefined {
-  return (failures.find(({ error }) => !NO_WAY.has(codeOf(error))) ?? failures[0])?.error;
-}
-
-function connectionError(failures: readonly Failure[], port: number): NewConnectionError {
-  const cause = tellingError(failures) ?? new Error("no address to try");
-  const tried =
-    failures.length > 1 ? ` (tried ${failures.map(({ goal }) => nameOf(goal, port)).join(", ")})` : "";
-  const reason = cause.message || codeOf(cause) || cause.name;
-  return new NewConnectionError(`Failed to establish a new connection: ${reason}${tried}`, {
-    phase: "connect",
-    cause,
-  });
-}
-
-function nameOf(goal: Goal, port: number): string {
-  if ("path" in goal) return goal.path;
-  return goal.family === 6 ? `[${goal.address}]:${port}` : `${goal.address}:${port}`;
-}
-
-function codeOf(error: Error): string {
-  return (error as NodeJS.ErrnoException).code ?? "";
 }

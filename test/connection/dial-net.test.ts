@@ -14,7 +14,9 @@ import { leakGate } from "../kit/leak-gate.ts";
 
 leakGate();
 
-async function listen(where: { host: string; port?: number } | { path: string }): Promise<Server> {
+async function listen(
+  where: { path: string } | { host: string; port: number } = { host: "127.0.0.1", port: 0 },
+): Promise<Server> {
   const server = net.createServer((socket) => socket.on("error", () => {}).end("hello"));
   server.listen(where);
   await once(server, "listening");
@@ -49,10 +51,7 @@ async function read(socket: Socket): Promise<string> {
 
 test("by name, by address and by path", async () => {
   const folder = await mkdtemp(join(tmpdir(), "dial-"));
-  const [tcp, unix] = await Promise.all([
-    listen({ host: "127.0.0.1" }),
-    listen({ path: join(folder, "x.sock") }),
-  ]);
+  const [tcp, unix] = await Promise.all([listen(), listen({ path: join(folder, "x.sock") })]);
   const targets: DialTarget[] = [
     { host: "localhost", port: portOf(tcp) },
     { host: "127.0.0.1", port: portOf(tcp) },
@@ -64,7 +63,7 @@ test("by name, by address and by path", async () => {
 });
 
 test("the bytes go to onread", async () => {
-  const server = await listen({ host: "127.0.0.1" });
+  const server = await listen();
   const chunks: string[] = [];
   const onread = {
     buffer: Buffer.alloc(64),
@@ -80,7 +79,7 @@ test("the bytes go to onread", async () => {
 });
 
 test("an address that refuses is passed over for one that does not", async () => {
-  const server = await listen({ host: "127.0.0.1" });
+  const server = await listen();
   const lookup = (_host: string, _options: unknown, callback: (error: null, found: never) => void) =>
     callback(null, [
       { address: "127.0.0.2", family: 4 },
@@ -92,7 +91,7 @@ test("an address that refuses is passed over for one that does not", async () =>
 });
 
 test("the source address is bound", { skip: process.platform !== "linux" }, async () => {
-  const server = await listen({ host: "127.0.0.1" });
+  const server = await listen();
   const target = { host: "127.0.0.1", port: portOf(server) };
   const socket = await connect(target, { sourceAddress: "127.0.0.3" });
   assert.equal(socket.localAddress, "127.0.0.3");
@@ -100,14 +99,19 @@ test("the source address is bound", { skip: process.platform !== "linux" }, asyn
 });
 
 test("what cannot be connected to", async () => {
-  const server = await listen({ host: "127.0.0.1" });
+  const server = await listen();
   const port = portOf(server);
   server.close();
   await once(server, "close");
   const rows: [DialTarget, Partial<DialOptions>, RegExp][] = [
     [{ host: "127.0.0.1", port }, {}, new RegExp(`: connect ECONNREFUSED 127\\.0\\.0\\.1:${port}$`)],
-    [{ host: "127.0.0.1", port: 99_999 }, {}, /Port should be >= 0 and < 65536/],
-    [{ host: "127.0.0.1", port }, { sourceAddress: "nowhere" }, /Invalid IP address: nowhere/],
+    [{ host: "127.0.0.1", port: 99_999 }, {}, /: port must be a whole number from 0 to 65535, not 99999$/],
+    [
+      { host: "127.0.0.1", port },
+      { sourceAddress: "nowhere" },
+      /: sourceAddress is not an IP address: nowhere$/,
+    ],
+    [{ host: "127.0.0.1", port }, { sourceAddress: { address: "127.0.0.1", port: -1 } }, /not -1$/],
     [{ host: "127.0.0.1", port }, { sourceAddress: "192.0.2.1" }, /EADDRNOTAVAIL/],
     [{ socketPath: "/nonexistent/x.sock" }, {}, /: connect ENOENT \/nonexistent\/x\.sock$/],
   ];
@@ -124,7 +128,7 @@ test("a name that does not exist", async () => {
 });
 
 test("aborting while a connection is being made leaves nothing", async () => {
-  const server = await listen({ host: "127.0.0.1" });
+  const server = await listen();
   for (const turns of [0, 1, 2]) {
     const target = { host: "127.0.0.1", port: portOf(server) };
     const dialled = dial(target, { clock: systemClock, connectTimeout: 5000 }, (_error, socket) =>

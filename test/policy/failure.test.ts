@@ -10,7 +10,6 @@ const retried: [error: Error, kind: FailureKind][] = [
   [new errors.ConnectTimeoutError("x"), "connect"],
   [refused, "connect"],
   [new errors.NameResolutionError("x"), "connect"],
-  [new errors.AddressBlockedError("x"), "connect"],
   [new errors.ProxyError("x", { cause: refused }), "connect"],
   [new errors.ProxyError("x", { cause: new errors.ConnectTimeoutError("x") }), "connect"],
   [new errors.ProxyError("x", { cause: new errors.ProtocolError("x") }), "other"],
@@ -34,6 +33,7 @@ test("failures of the way to the server are retried, each at the cost of its kin
 
 const never: unknown[] = [
   new errors.DeadlineError("x"),
+  new errors.AddressBlockedError("x"),
   new errors.DecodeError("x"),
   new errors.InvalidHeader("x"),
   new errors.InvalidArgumentError("x"),

@@ -1,0 +1,83 @@
+/** Media types of common files, by extension. */
+
+const TYPES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    "application/epub+zip": "epub",
+    "application/gzip": "gz tgz",
+    "application/json": "json map",
+    "application/ld+json": "jsonld",
+    "application/msword": "doc",
+    "application/octet-stream": "bin exe",
+    "application/pdf": "pdf",
+    "application/rtf": "rtf",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.ms-powerpoint": "ppt",
+    "application/vnd.oasis.opendocument.presentation": "odp",
+    "application/vnd.oasis.opendocument.spreadsheet": "ods",
+    "application/vnd.oasis.opendocument.text": "odt",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/wasm": "wasm",
+    "application/x-7z-compressed": "7z",
+    "application/x-bzip2": "bz2",
+    "application/x-sh": "sh",
+    "application/x-tar": "tar",
+    "application/xhtml+xml": "xhtml",
+    "application/xml": "xml xsd xsl",
+    "application/zip": "zip",
+    "application/zstd": "zst",
+    "audio/aac": "aac",
+    "audio/flac": "flac",
+    "audio/midi": "mid midi",
+    "audio/mp4": "m4a",
+    "audio/mpeg": "mp3",
+    "audio/ogg": "oga ogg opus",
+    "audio/wav": "wav",
+    "font/otf": "otf",
+    "font/ttf": "ttf",
+    "font/woff": "woff",
+    "font/woff2": "woff2",
+    "image/avif": "avif",
+    "image/bmp": "bmp",
+    "image/gif": "gif",
+    "image/heic": "heic",
+    "image/jpeg": "jpeg jpg",
+    "image/png": "png",
+    "image/svg+xml": "svg",
+    "image/tiff": "tif tiff",
+    "image/vnd.microsoft.icon": "ico",
+    "image/webp": "webp",
+    "message/rfc822": "eml",
+    "text/calendar": "ics",
+    "text/css": "css",
+    "text/csv": "csv",
+    "text/html": "htm html",
+    "text/javascript": "cjs js mjs",
+    "text/markdown": "markdown md",
+    "text/plain": "conf log text txt",
+    "text/tab-separated-values": "tsv",
+    "text/vcard": "vcf",
+    "text/yaml": "yaml yml",
+    "video/mp2t": "ts",
+    "video/mp4": "m4v mp4",
+    "video/mpeg": "mpeg mpg",
+    "video/ogg": "ogv",
+    "video/quicktime": "mov",
+    "video/webm": "webm",
+    "video/x-matroska": "mkv",
+    "video/x-msvideo": "avi",
+  }).flatMap(([type, extensions]) => extensions.split(" ").map((extension) => [extension, type] as const)),
+);
+
+/**
+ * The media type that the extension of `filename` stands for, in any case of letters (urllib3's
+ * `guess_content_type`); `fallback` (default `application/octet-stream`) if it is unknown or there is none.
+ */
+export function guessContentType(
+  filename: string | null | undefined,
+  fallback: string = "application/octet-stream",
+): string {
+  const extension = /\.([^./\\]+)$/.exec(filename ?? "")?.[1];
+  return (extension === undefined ? undefined : TYPES.get(extension.toLowerCase())) ?? fallback;
+}
