@@ -1,8 +1,8 @@
 /** The public names of urlpool. */
 
 export * from "./body/fields.ts";
-export { type CredentialEncoding, type MakeHeadersOptions, makeHeaders } from "./body/make-headers.ts";
-export { type EncodedMultipart, encodeMultipartFormdata, type Fields } from "./body/multipart.ts";
+export { type CredentialsEncoding, type MakeHeadersOptions, makeHeaders } from "./body/make-headers.ts";
+export { encodeMultipartFormdata, type Fields, type MultipartBody } from "./body/multipart.ts";
 export type { QuerySource, QueryValue } from "./body/urlencode.ts";
 export { connectionFromUrl, HTTPConnectionPool, HTTPSConnectionPool } from "./client/connection-pool.ts";
 // A star, so that the interfaces can be augmented by their users.

@@ -3,51 +3,65 @@
 import { decodeWhole, parseCodings } from "../body/decode.ts";
 import type { BodyFacts, Connection, Exchange, Head } from "../connection/connection.ts";
 import type { Clock } from "../core/clock.ts";
-import type { HTTPError } from "../core/errors.ts";
+import { DecodeError, type HTTPError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
 import type { Timeout } from "../policy/timeout.ts";
 import { Ticket } from "../pool/pool.ts";
+import { BodyReader } from "./body-reader.ts";
+import { BodySource } from "./body-source.ts";
 import type { Stoppable } from "./guard.ts";
 import type { Message } from "./message.ts";
-import { HTTPResponse } from "./response.ts";
+import { HTTPResponse, type Received } from "./response.ts";
 import type { CallSettings } from "./settings.ts";
 import { Stopwatch } from "./timings.ts";
 
 const NONE: readonly string[] = [];
 
 /** A ticket in the line, then an exchange on a connection. */
-export class Attempt extends Ticket implements Exchange, Stoppable {
+export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   readonly head: string;
   readonly body: Uint8Array | null;
   readonly bodiless: boolean;
   readonly persistent: boolean;
-  readonly collect: boolean = true;
+  readonly collect: boolean;
   readonly poolTimeout: number;
   readonly connectTimeout: number;
   readTimeout: number;
-  readonly #clock: Clock;
-  readonly #stopwatch: Stopwatch;
+  readonly method: string;
+  readonly url: string;
+  readonly decodeContent: boolean;
+  readonly stopwatch: Stopwatch;
+  /** The body of a streamed answer, once its head has come. */
+  source: BodySource | null = null;
+  /** Called once when a streamed body has ended, however it did. */
+  onBodyEnd: (() => void) | null = null;
   readonly #message: Message;
   readonly #settings: CallSettings;
+  readonly #clock: Clock;
   /** Runs from the start of the attempt; only where a total counts. */
   #timeout: Timeout | null = null;
   #connection: Connection | null = null;
   #response: HTTPResponse | null = null;
-  #codings: readonly string[] = NONE;
+  #contentCodings = NONE;
+  #transferCodings = NONE;
   #resolve!: (response: HTTPResponse) => void;
   #reject!: (error: unknown) => void;
 
   /** `startedAt`: `clock.now()` of the call, which may be earlier than this attempt. */
   constructor(message: Message, settings: CallSettings, clock: Clock, startedAt: number) {
     super();
-    this.#clock = clock;
-    this.#stopwatch = new Stopwatch(startedAt, clock.now());
     this.#message = message;
     this.#settings = settings;
+    this.#clock = clock;
+    this.stopwatch = new Stopwatch(startedAt, clock.now());
     this.head = message.head;
     this.body = message.body;
+    this.method = message.method;
+    this.url = message.url;
     this.bodiless = message.method === "HEAD";
     this.persistent = message.persistent;
+    this.collect = settings.preloadContent;
+    this.decodeContent = settings.decodeContent;
     this.poolTimeout = settings.poolTimeout;
     this.connectTimeout = settings.connectTimeout;
     this.readTimeout = settings.readTimeout;
@@ -65,6 +79,10 @@ export class Attempt extends Ticket implements Exchange, Stoppable {
   }
 
   stop(reason: unknown): void {
+    if (this.source !== null) {
+      this.source.destroy(reason);
+      return;
+    }
     const connection = this.#connection;
     this.#connection = null;
     this.#reject(reason);
@@ -76,7 +94,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable {
 
   granted(connection: Connection): void {
     this.#connection = connection;
-    this.#stopwatch.granted(connection, this.#clock.now());
+    this.stopwatch.granted(connection, this.#clock.now());
     if (this.#timeout !== null) this.readTimeout = this.#timeout.readTimeout ?? Number.POSITIVE_INFINITY;
     connection.send(this);
   }
@@ -96,38 +114,70 @@ export class Attempt extends Ticket implements Exchange, Stoppable {
   }
 
   onHead(head: Head, facts: BodyFacts): void {
-    this.#stopwatch.headAt = this.#clock.now();
-    this.#response = HTTPResponse.received(head, this.#message.method, this.#message.url, this.#stopwatch);
-    if (head.encoded || facts.transferCodings.length > 0) this.#chooseCodings(this.#response, facts);
+    this.stopwatch.headAt = this.#clock.now();
+    const response = HTTPResponse.received(head, this);
+    if (head.encoded) this.#contentCodings = parseCodings(response.headers.get("content-encoding")) ?? NONE;
+    this.#transferCodings = facts.transferCodings;
+    if (this.collect) this.#response = response;
+    else this.#stream(response, facts);
   }
 
-  onBody(): boolean {
-    return true;
+  onBody(bytes: Buffer, endsChunk: boolean): boolean {
+    return this.source?.push(bytes, endsChunk) ?? true;
   }
 
   onEnd(body: Buffer | null, trailers: string): void {
     this.#connection = null;
-    this.#stopwatch.endedAt = this.#clock.now();
+    this.stopwatch.endedAt = this.#clock.now();
+    if (this.source !== null) {
+      this.source.end(trailers);
+      return;
+    }
     const response = this.#response!;
-    if (this.#codings.length === 0) {
-      response.complete(body!, trailers);
-      this.#resolve(response);
-    } else this.#decode(response, body!, trailers).then(this.#resolve, this.#reject);
+    const decoded = this.#decode(body!);
+    if (decoded instanceof Promise) {
+      decoded.then((data) => this.#complete(response, data, body!, trailers), this.#reject);
+    } else this.#complete(response, decoded, body!, trailers);
   }
 
   onError(error: HTTPError): void {
     this.#connection = null;
-    this.#reject(error);
+    if (this.source === null) this.#reject(error);
+    else this.source.fail(error.describe({ method: this.method, url: this.url }));
   }
 
-  /** Transfer codings lie outside the content codings, and are not the caller's to keep. */
-  #chooseCodings(response: HTTPResponse, facts: BodyFacts): void {
-    const encoding = this.#settings.decodeContent ? response.headers.get("content-encoding") : null;
-    this.#codings = [...(parseCodings(encoding) ?? NONE), ...facts.transferCodings];
+  #complete(response: HTTPResponse, data: Buffer, body: Buffer, trailers: string): void {
+    if (data.length > this.#settings.maxDecodedSize) {
+      const limit = `${this.#settings.maxDecodedSize} bytes (maxDecodedSize)`;
+      this.#reject(new DecodeError(`The body is larger than ${limit}`, { phase: "body" }));
+      return;
+    }
+    response.complete(data, body.length, trailers);
+    this.#resolve(response);
   }
 
-  async #decode(response: HTTPResponse, body: Buffer, trailers: string): Promise<HTTPResponse> {
-    response.complete(await decodeWhole(body, this.#codings, this.#settings), trailers);
-    return response;
+  #decode(body: Buffer): Buffer | Promise<Buffer> {
+    if (this.#contentCodings.length + this.#transferCodings.length === 0) return body;
+    // Transfer codings lie outside the content codings, and are not the caller's to keep.
+    const contentCodings = this.decodeContent ? this.#contentCodings : NONE;
+    return decodeWhole(body, [...contentCodings, ...this.#transferCodings], this.#settings);
+  }
+
+  /** The caller gets the response now, and its body as it comes. */
+  #stream(response: HTTPResponse, facts: BodyFacts): void {
+    const { allowTruncated, maxDecodedSize } = this.#settings;
+    const source = new BodySource(this.#connection!, facts.contentLength, this.#clock, () =>
+      this.onBodyEnd?.(),
+    );
+    this.source = source;
+    const codings = { contentCodings: this.#contentCodings, transferCodings: this.#transferCodings };
+    const reader = new BodyReader(source, {
+      ...codings,
+      decodeContent: this.decodeContent,
+      allowTruncated,
+      maxDecodedSize,
+    });
+    response.attach(reader, facts.chunked);
+    this.#resolve(response);
   }
 }

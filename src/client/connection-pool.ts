@@ -211,12 +211,12 @@ export class HTTPConnectionPool extends RequestMethods {
 
   #route(): Route {
     const options = this.#options;
-    const { socketPath, socketOptions, sourceAddress, lookup, addressFilter } = options;
+    const { socketPath, socketOptions, sourceAddress, lookup, dnsCache, addressFilter } = options;
     return {
       target: socketPath ? { socketPath } : { host: this.host, port: this.port },
       name: socketPath ?? `${bracketHost(this.host)}:${this.port}`,
       tls: this.tls(options),
-      dial: { ...socketOptions, sourceAddress, lookup, addressFilter },
+      dial: { ...socketOptions, sourceAddress, lookup, dnsCache, addressFilter },
       maxHeaderSize: count("maxHeaderSize", options.maxHeaderSize, DEFAULT_MAX_HEADER_SIZE, 1),
     };
   }

@@ -35,28 +35,26 @@ export interface Router {
 /** Carries a request to its end. Rejects with one of the library's errors, or with the signal's reason. */
 export async function exchange(call: Call, hop: Hop, router: Router): Promise<HTTPResponse> {
   const journey = new Journey(call, hop, router);
-  router.commons.begin();
-  journey.traceStart();
+  journey.begin();
+  let response = null as HTTPResponse | null;
   try {
     for (;;) {
-      let response: HTTPResponse | null = null;
+      response = null;
       try {
         response = await journey.attempt().run();
       } catch (error) {
         journey.recover(error);
       }
-      if (response !== null && journey.arrivedWith(response)) {
-        journey.traceEnd(response);
-        return response;
-      }
+      if (response !== null && journey.arrivedWith(response)) return response;
+      response?.releaseConn();
       if (journey.wait > 0) await journey.backOff();
     }
   } catch (error) {
+    response?.releaseConn();
     journey.traceError(error);
     throw error;
   } finally {
     journey.end();
-    router.commons.end();
   }
 }
 
@@ -72,6 +70,7 @@ class Journey {
   #message: Message;
   #hop: Hop;
   #retries: Retry;
+  #attempt: Attempt | null = null;
   #attempts = 0;
   /** Why the next attempt is made. */
   #reason: AttemptMessage["reason"] = "first";
@@ -102,19 +101,20 @@ class Journey {
       trace.attemptStart.publish({ ...this.#facts(), attempt: this.#attempts, reason: this.#reason });
     }
     this.#guard?.watch(attempt);
+    this.#attempt = attempt;
     this.#hop.count();
     return attempt;
   }
 
   /** Whether `response` is the one the caller gets; if not, the next attempt is prepared. */
   arrivedWith(response: HTTPResponse): boolean {
-    const { settings } = this.#call;
     response.retries = this.#retries;
-    if (settings.redirect && isRedirectStatus(response.status)) {
+    if (this.#call.settings.redirect && isRedirectStatus(response.status)) {
       const location = response.headers.get("location");
-      if (isRedirect(response.status, location)) return !this.#redirected(response, location);
+      if (isRedirect(response.status, location))
+        return !this.#redirected(response, location) && this.#arrive(response);
     }
-    return !this.#retriedForStatus(response);
+    return !this.#retriedForStatus(response) && this.#arrive(response);
   }
 
   backOff(): Promise<void> {
@@ -129,17 +129,28 @@ class Journey {
     });
   }
 
-  end(): void {
-    this.#guard?.end();
-  }
-
-  traceStart(): void {
+  begin(): void {
+    this.#router.commons.begin();
     if (trace.requestStart.hasSubscribers) trace.requestStart.publish(this.#facts());
   }
 
-  traceEnd({ status }: HTTPResponse): void {
-    if (!trace.requestEnd.hasSubscribers) return;
-    trace.requestEnd.publish({ ...this.#facts(), status, attempts: this.#attempts });
+  /** The request is over when its body is: the caller of a streamed one reads on, under the same signal and deadline. */
+  end(): void {
+    const attempt = this.#attempt;
+    if (attempt === null || attempt.source === null || attempt.source.ended) this.#finish();
+    else attempt.onBodyEnd = () => this.#finish();
+  }
+
+  #finish(): void {
+    this.#guard?.end();
+    this.#router.commons.end();
+  }
+
+  #arrive(response: HTTPResponse): true {
+    if (trace.requestEnd.hasSubscribers) {
+      trace.requestEnd.publish({ ...this.#facts(), status: response.status, attempts: this.#attempts });
+    }
+    return true;
   }
 
   traceError(error: unknown): void {

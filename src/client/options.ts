@@ -3,6 +3,7 @@
 import type { LookupFunction } from "node:net";
 import type { Fields } from "../body/multipart.ts";
 import type { AddressFilter } from "../connection/address-filter.ts";
+import type { DnsCache } from "../connection/resolve.ts";
 import type { TlsOptions } from "../connection/tls.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import type { Retry } from "../policy/retry.ts";
@@ -49,6 +50,8 @@ export interface PoolOptions extends TlsOptions {
   socketPath?: string | null | undefined;
   /** Resolves host names, as for `net.connect`. Default `dns.lookup`. */
   lookup?: LookupFunction | null | undefined;
+  /** Remembers what names resolve to. Default: nothing is remembered. */
+  dnsCache?: DnsCache | null | undefined;
   /** Asked for every address about to be dialled, after resolution; `false` refuses it. */
   addressFilter?: AddressFilter | null | undefined;
   /** Whether bodies are decoded as their Content-Encoding says. Default true. */

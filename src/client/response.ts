@@ -1,11 +1,16 @@
 /** What came back: status, headers and body. */
 
-import { TextDecoder } from "node:util";
-import type { Head } from "../connection/connection.ts";
-import { ResponseError } from "../core/errors.ts";
+import type { Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
+import type { Connection, Head } from "../connection/connection.ts";
+import { BodyUsedError, ResponseError, ResponseNotChunked } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
 import { isRedirectStatus } from "../policy/redirect.ts";
 import type { Retry } from "../policy/retry.ts";
+import type { BodyReader } from "./body-reader.ts";
+import { nodeStream, webStream } from "./body-streams.ts";
+import { decodeText } from "./charset.ts";
+import { memoryReader } from "./memory-body.ts";
 import type { Stopwatch, Timings } from "./timings.ts";
 
 /** A 1xx response, as `onInformational` sees it. */
@@ -17,20 +22,34 @@ export interface Informational {
 
 /** What a response can be made of without a network. */
 export interface HTTPResponseInit {
-  body?: string | Uint8Array | null;
-  headers?: HeaderSource | null;
-  status?: number;
-  reason?: string;
+  body?: string | Uint8Array | null | undefined;
+  headers?: HeaderSource | null | undefined;
+  status?: number | undefined;
+  reason?: string | undefined;
   /** 10, 11 or 20. */
-  version?: number;
-  method?: string;
-  url?: string;
-  retries?: Retry | null;
+  version?: number | undefined;
+  method?: string | undefined;
+  url?: string | undefined;
+  retries?: Retry | null | undefined;
+}
+
+/** How one reading call decodes. */
+export interface ReadOptions {
+  /** Default: as the request asked. */
+  decodeContent?: boolean | undefined;
+}
+
+/** Where a response came from, and what is known of it before its body. */
+export interface Received {
+  readonly method: string;
+  readonly url: string;
+  readonly stopwatch: Stopwatch;
+  readonly decodeContent: boolean;
 }
 
 const EMPTY = Buffer.alloc(0);
 
-/** A response with its body (urllib3's `HTTPResponse`). */
+/** A response (urllib3's `HTTPResponse`). Its body is in `data`, or is read in one of the other ways if streamed. */
 export class HTTPResponse {
   status: number = 0;
   /** Reason phrase; empty where the server sent none. */
@@ -51,6 +70,12 @@ export class HTTPResponse {
   #data: Buffer = EMPTY;
   #bodyUsed = false;
   #stopwatch: Stopwatch | null = null;
+  #decodeContent = true;
+  #chunked = false;
+  /** Bytes on the wire of a preloaded body. */
+  #wireBytes = 0;
+  /** Of a streamed body; of a preloaded one once somebody reads it like a stream. */
+  #reader: BodyReader | null = null;
 
   constructor(init: HTTPResponseInit = {}) {
     if (init === RECEIVED) return;
@@ -62,26 +87,36 @@ export class HTTPResponse {
     this.retries = init.retries ?? null;
     this.#headers = new HTTPHeaderDict(init.headers);
     if (init.body !== undefined && init.body !== null) this.#data = Buffer.from(init.body as Uint8Array);
+    this.#wireBytes = this.#data.length;
   }
 
   /** @internal From a head on the wire; its fields are read when somebody asks for them. */
-  static received(head: Head, method: string, url: string, stopwatch: Stopwatch): HTTPResponse {
+  static received(head: Head, received: Received): HTTPResponse {
     const response = new HTTPResponse(RECEIVED);
-    response.#stopwatch = stopwatch;
     response.status = head.status;
     response.reason = head.reason;
     response.version = head.version;
-    response.method = method;
-    response.url = url;
+    response.method = received.method;
+    response.url = received.url;
+    response.#stopwatch = received.stopwatch;
+    response.#decodeContent = received.decodeContent;
     response.#head = head.text;
     response.#fieldsStart = head.fieldsStart;
     return response;
   }
 
-  /** @internal The body has come. */
-  complete(data: Buffer, trailers: string): void {
+  /** @internal The body has come, `wireBytes` long before it was decoded. */
+  complete(data: Buffer, wireBytes: number, trailers: string): void {
     this.#data = data;
+    this.#wireBytes = wireBytes;
     this.#trailerText = trailers;
+  }
+
+  /** @internal The body will come. */
+  attach(reader: BodyReader, chunked: boolean): void {
+    this.#reader = reader;
+    this.#chunked = chunked;
+    forgotten.register(this, reader, reader);
   }
 
   /** Header fields, in the order and spelling in which they came. */
@@ -90,9 +125,11 @@ export class HTTPResponse {
     return this.#headers;
   }
 
-  /** Trailer fields of a chunked body (RFC 9110 §6.5). */
+  /** Trailer fields of a chunked body (RFC 9110 §6.5); empty until the body has ended. */
   get trailers(): HTTPHeaderDict {
-    this.#trailers ??= HTTPHeaderDict.fromHead(this.#trailerText, 0);
+    const text = this.#reader?.source.trailers || this.#trailerText;
+    if (text === "") return new HTTPHeaderDict();
+    this.#trailers ??= HTTPHeaderDict.fromHead(text, 0);
     return this.#trailers;
   }
 
@@ -111,24 +148,24 @@ export class HTTPResponse {
     return this.status >= 200 && this.status <= 299;
   }
 
-  /** The body, decoded. */
+  /** The body that was preloaded, or read as a whole. */
   get data(): Buffer {
     return this.#data;
   }
 
-  /** The connection, while the response owns one. A response whose body was read owns none. */
-  get connection(): null {
-    return null;
+  /** The connection, while the response owns one. */
+  get connection(): Connection | null {
+    return this.#reader?.source.connection ?? null;
   }
 
-  /** Whether all of the body has been read off the wire. */
+  /** Whether nothing more comes over the wire for this response. */
   get isClosed(): boolean {
-    return true;
+    return this.#reader?.source.ended ?? true;
   }
 
-  /** Whether the body was asked for in one of the reading ways. */
+  /** Whether the body was read, or began to be. */
   get bodyUsed(): boolean {
-    return this.#bodyUsed;
+    return this.#bodyUsed || (this.#reader?.used ?? false);
   }
 
   /** The raw Location of a redirect, `null` where there is none, `false` if the status is not a redirect. */
@@ -136,7 +173,7 @@ export class HTTPResponse {
     return isRedirectStatus(this.status) ? this.headers.get("location") : false;
   }
 
-  /** Returns the response itself if `ok`, a redirect included; throws `ResponseError` for 400 and above. */
+  /** The response itself below 400; throws `ResponseError` otherwise. */
   raiseForStatus(): this {
     if (this.status < 400) return this;
     throw new ResponseError(`${this.status} ${this.reason}`.trim(), {
@@ -150,42 +187,168 @@ export class HTTPResponse {
 
   /** The body as text, in the charset of Content-Type, else UTF-8. */
   async text(): Promise<string> {
-    return this.#decoder().decode(this.#use());
+    return decodeText(await this.#whole(), this.headers.get("content-type"));
   }
 
-  /** The body as JSON, UTF-8. Throws `SyntaxError` if it is none. */
+  /** The body as JSON in UTF-8. Rejects with `SyntaxError` or `TypeError` if it is none. */
   async json<T = unknown>(): Promise<T> {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(this.#use())) as T;
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(await this.#whole())) as T;
   }
 
-  /** The body as bytes. */
+  /** The body as bytes of its own. */
   async bytes(): Promise<Uint8Array> {
-    return new Uint8Array(this.#use());
+    return new Uint8Array(await this.#whole());
   }
 
   /** The body as a buffer of its own. */
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return new Uint8Array(this.#use()).buffer as ArrayBuffer;
+    return new Uint8Array(await this.#whole()).buffer as ArrayBuffer;
   }
 
   /** The body as a `Blob` of its Content-Type. */
   async blob(): Promise<Blob> {
-    return new Blob([new Uint8Array(this.#use())], { type: this.headers.get("content-type") ?? "" });
+    return new Blob([new Uint8Array(await this.#whole())], { type: this.headers.get("content-type") ?? "" });
   }
 
-  #use(): Buffer {
-    this.#bodyUsed = true;
-    return this.#data;
+  /**
+   * The next `amount` bytes of the body, fewer only at its end; without `amount` all that is left.
+   * Rejects with `BodyUsedError` if it is to be raw after it was read decoded, and with what broke the body off.
+   */
+  async read(amount?: number | null, options: ReadOptions = {}): Promise<Buffer> {
+    const decode = this.#decodes(options);
+    if (amount !== undefined && amount !== null && amount >= 0) return this.#readable().read(amount, decode);
+    const fresh = !this.bodyUsed;
+    const data = await this.#readable().readAll(decode);
+    if (fresh) this.#data = data;
+    return data;
   }
 
-  #decoder(): TextDecoder {
-    const match = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(this.headers.get("content-type") ?? "");
-    try {
-      return new TextDecoder(match?.[1] ?? "utf-8");
-    } catch {
-      return new TextDecoder();
+  /** What is there or comes next, at most `amount` bytes; empty at the end. */
+  read1(amount?: number | null, options: ReadOptions = {}): Promise<Buffer> {
+    return this.#readable().read1(amount ?? Number.POSITIVE_INFINITY, this.#decodes(options));
+  }
+
+  /**
+   * The body in pieces of `chunkSize` bytes (default 65_536), the last one shorter; of a chunked body as they come,
+   * none longer than that. Breaking off leaves the rest for another way of reading.
+   */
+  async *stream(
+    chunkSize: number | null = 65_536,
+    options: ReadOptions = {},
+  ): AsyncGenerator<Buffer, void, undefined> {
+    if (this.#chunked) {
+      yield* this.readChunked(chunkSize, options);
+      return;
     }
+    const decode = this.#decodes(options);
+    const amount = chunkSize ?? Number.POSITIVE_INFINITY;
+    for (;;) {
+      const piece = await this.#readable().read(amount, decode);
+      if (piece.length === 0) return;
+      yield piece;
+    }
+  }
+
+  /** The chunks of a chunked body as they were sent, or pieces of them of at most `chunkSize` bytes. */
+  async *readChunked(
+    chunkSize?: number | null,
+    options: ReadOptions = {},
+  ): AsyncGenerator<Buffer, void, undefined> {
+    if (!this.#chunked) {
+      throw new ResponseNotChunked("Response is not chunked: Transfer-Encoding: chunked was not sent", {
+        phase: "body",
+      });
+    }
+    if (chunkSize === 0 || this.method === "HEAD") return;
+    yield* this.#readable().chunks(chunkSize ?? Number.POSITIVE_INFINITY, this.#decodes(options));
+  }
+
+  /** The body as it comes. Breaking off gives the connection back or closes it. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      for (;;) {
+        const piece = await this.#readable().read1(Number.POSITIVE_INFINITY, this.#decodeContent);
+        if (piece.length === 0) return;
+        yield piece;
+      }
+    } finally {
+      this.releaseConn();
+    }
+  }
+
+  /** The body as a web stream of bytes. Cancelling it closes the response. */
+  get body(): ReadableStream<Uint8Array> {
+    return webStream({ read1: (amount) => this.read1(amount), close: () => this.close() });
+  }
+
+  /** The body as a Node stream. Destroying it closes the response. */
+  readable(): Readable {
+    return nodeStream({ read1: (amount) => this.read1(amount), close: () => this.releaseConn() });
+  }
+
+  /** Bytes of the body that came over the wire so far, before decoding. */
+  tell(): number {
+    return this.#reader?.source.wireBytes ?? this.#wireBytes;
+  }
+
+  /** Reads what is left and throws it away, without decoding; errors too. */
+  async drainConn(): Promise<void> {
+    const reader = this.#reader;
+    if (reader === null) return;
+    reader.drop();
+    try {
+      while ((await reader.source.next()) !== null) {
+        // Thrown away.
+      }
+    } catch {
+      // The connection is gone: there is nothing to drain.
+    }
+  }
+
+  /** Nobody will read the rest: the connection goes back if little of the body remains, else it is closed. */
+  releaseConn(): void {
+    if (this.#reader === null) return;
+    this.#reader.source.abandon();
+    forgotten.unregister(this.#reader);
+  }
+
+  /** Closes the connection unless the body has ended. */
+  close(): void {
+    if (this.#reader === null) return;
+    this.#reader.source.destroy(null);
+    forgotten.unregister(this.#reader);
+  }
+
+  [Symbol.dispose](): void {
+    this.releaseConn();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.releaseConn();
+  }
+
+  #decodes({ decodeContent }: ReadOptions): boolean {
+    return decodeContent ?? this.#decodeContent;
+  }
+
+  #readable(): BodyReader {
+    this.#reader ??= memoryReader(this.#data, this.#wireBytes);
+    return this.#reader;
+  }
+
+  /** All of the body, for those who want it in one piece. A preloaded one can be had again and again. */
+  async #whole(): Promise<Buffer> {
+    if (this.#reader === null) {
+      this.#bodyUsed = true;
+      return this.#data;
+    }
+    if (this.bodyUsed)
+      throw new BodyUsedError("The body was read already, or is being read", { phase: "body" });
+    return this.read();
   }
 }
 
 const RECEIVED: HTTPResponseInit = {};
+
+/** Responses that nobody can read any more give up their connections. */
+const forgotten = new FinalizationRegistry<BodyReader>((reader) => reader.source.abandon());

@@ -47,8 +47,11 @@ export interface Exchange {
   onInformational(head: Head): void;
   /** The final head. `head` and `facts` are only valid during the call. */
   onHead(head: Head, facts: BodyFacts): void;
-  /** A part of the body, the receiver's to keep. `false` stops reading until `Connection.resume`. */
-  onBody(bytes: Buffer): boolean;
+  /**
+   * A part of the body, the receiver's to keep. `endsChunk`: it completes a chunk of the chunked coding.
+   * `false` stops reading until `Connection.resume`.
+   */
+  onBody(bytes: Buffer, endsChunk: boolean): boolean;
   /** The whole answer has come; `body` is set if `collect`. */
   onEnd(body: Buffer | null, trailers: string): void;
   /** The exchange failed, and the connection with it. */

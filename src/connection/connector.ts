@@ -87,9 +87,7 @@ export class Connector {
   /** The handshake begins by itself once TCP stands; `tls.connect({ socket })` would lose `onread`. */
   #tlsSocket(options: NetConnectOpts, tls: TlsSettings): TLSSocket {
     const session = this.#sessions.take();
-    const socket = connect({ ...options, ...tls.connect, ...(session === undefined ? {} : { session }) });
-    socket.on("session", (ticket: Buffer) => this.#sessions.add(ticket));
-    return socket;
+    return connect({ ...options, ...tls.connect, ...(session === undefined ? {} : { session }) });
   }
 
   /** Waits for what `#tlsSocket` has begun. */
@@ -112,7 +110,12 @@ export class Connector {
         this.#failed(request, error);
       }
     };
-    const onSecure = (): void => end(verifyPeer(socket, tls));
+    const onSecure = (): void => {
+      const error = verifyPeer(socket, tls);
+      // Who resumes a session is not checked anew: only a peer that passed may leave one.
+      if (error === null) socket.on("session", (ticket: Buffer) => this.#sessions.add(ticket));
+      end(error);
+    };
     const onError = (error: Error): void => end(toSslError(error, tls.host));
     const onClose = (): void => onError(new Error("The peer closed the connection during the TLS handshake"));
     const timer = new TimerEntry(() => end(handshakeTimeout(request.connectTimeout)));

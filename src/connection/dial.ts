@@ -101,7 +101,6 @@ class Race implements Dial {
   #waiting: Goal[] = [];
   readonly #attempts = new Set<Attempt>();
   readonly #failures: Failure[] = [];
-  #begun = 0;
   #referenced = true;
 
   constructor(target: DialTarget, options: DialOptions, done: DialCallback) {
@@ -185,8 +184,9 @@ class Race implements Dial {
     try {
       const socket = (this.#options.createSocket ?? connect)(socketOptions(goal, this.#port, this.#options));
       if (!this.#referenced) socket.unref();
-      const attempt = new Attempt(socket, goal, (error) => this.#attemptEnded(attempt, error));
-      attempt.order = this.#begun++;
+      const attempt = new Attempt(socket, goal, this.#options.clock.now(), (error) =>
+        this.#attemptEnded(attempt, error),
+      );
       this.#attempts.add(attempt);
       return true;
     } catch (error) {
@@ -206,10 +206,10 @@ class Race implements Dial {
     this.#next();
   }
 
-  #won({ goal, socket, order }: Attempt): void {
-    // Whoever had a head start of 250 ms and was overtaken is as good as dead.
-    for (const overtaken of this.#attempts) {
-      if (overtaken.order < order) this.#remember(overtaken.goal);
+  #won({ goal, socket, startedAt }: Attempt): void {
+    // Whoever had a real head start and was overtaken is as good as dead.
+    for (const other of this.#attempts) {
+      if (startedAt - other.startedAt > ATTEMPT_DELAY / 2) this.#remember(other.goal);
     }
     if ("address" in goal) this.#failed.delete(goal.address, this.#port);
     this.#end(null, socket);
@@ -279,13 +279,14 @@ class Race implements Dial {
 class Attempt {
   readonly socket: Socket;
   readonly goal: Goal;
-  /** 0 for the first of its race. */
-  order = 0;
+  /** `clock.now()` */
+  readonly startedAt: number;
   readonly #onEnd: (error: Error | null) => void;
 
-  constructor(socket: Socket, goal: Goal, onEnd: (error: Error | null) => void) {
+  constructor(socket: Socket, goal: Goal, startedAt: number, onEnd: (error: Error | null) => void) {
     this.socket = socket;
     this.goal = goal;
+    this.startedAt = startedAt;
     this.#onEnd = onEnd;
     socket.on("connect", this.#connected).on("error", this.#failed).on("close", this.#closed);
   }

@@ -77,18 +77,20 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     this.#exchange = exchange;
     this.#parser.start(exchange.bodiless);
     this.#write(exchange.head, exchange.body);
-    if (exchange.readTimeout !== Number.POSITIVE_INFINITY)
-      this.#timers.arm(this.#timer, exchange.readTimeout);
+    this.#armTimer();
   }
 
+  /** A reader that is slow is not the server's fault: its timeout stops too. */
   pause(): void {
     this.#paused = true;
+    this.#timer.disarm();
     this.#socket.pause();
   }
 
   resume(): void {
-    if (!this.#paused) return;
+    if (!this.#paused || !this.alive) return;
     this.#paused = false;
+    this.#armTimer();
     this.#socket.resume();
   }
 
@@ -136,8 +138,9 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
       this.#finish();
       return this.alive;
     }
-    if (this.#parser.inBody && this.#timer.armed) this.#timers.arm(this.#timer, exchange.readTimeout);
-    return !this.#paused;
+    if (this.#paused) return false;
+    if (this.#parser.inBody) this.#armTimer();
+    return true;
   }
 
   readInto(): Buffer | null {
@@ -159,7 +162,16 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
 
   onBody(bytes: Buffer, start: number, end: number): void {
     if (this.#collector !== null) this.#collector.add(bytes, start, end);
-    else if (this.#exchange?.onBody(Buffer.from(bytes.subarray(start, end))) === false) this.pause();
+    else if (
+      this.#exchange?.onBody(Buffer.from(bytes.subarray(start, end)), this.#parser.chunkEnded) === false
+    ) {
+      this.pause();
+    }
+  }
+
+  #armTimer(): void {
+    const wait = this.#exchange?.readTimeout ?? Number.POSITIVE_INFINITY;
+    if (wait !== Number.POSITIVE_INFINITY) this.#timers.arm(this.#timer, wait);
   }
 
   /** Length of the body that follows; `null` where unknown. */
@@ -209,6 +221,7 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     this.#exchange = null;
     this.#collector = null;
     this.#timer.disarm();
+    this.resume();
     this.keepAliveHint = keepAliveHint(this.#parser.head);
     if (!this.#parser.persistent || !exchange.persistent) this.#die();
     else if (this.#socket.writableLength === 0) this.#owner.idle();

@@ -53,6 +53,7 @@ const HTTP_FIELDS = [
   "socketOptions",
   "socketPath",
   "lookup",
+  "dnsCache",
   "addressFilter",
   "decodeContent",
   "preloadContent",

@@ -72,6 +72,11 @@ export class ResponseParser {
     return this.#state === BODY ? this.#remaining : 0;
   }
 
+  /** Whether the last run of the body completed a chunk of the chunked coding. */
+  get chunkEnded(): boolean {
+    return this.#chunked !== null && this.#chunked.remaining === 0;
+  }
+
   /** Latin-1 text of the trailer section; empty where there is none. */
   get trailers(): string {
     return this.#chunked?.trailers ?? "";

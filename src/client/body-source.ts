@@ -1,0 +1,164 @@
+/** A response body on its way: the parts that have come and were not read yet, and the connection they come over. */
+
+import type { Connection } from "../connection/connection.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+
+/** Bytes kept for a reader that is slower than the server; then the socket is not read any further. */
+const HIGH_WATER = 65_536;
+
+/** What an abandoned body may still have to come for its connection to be worth keeping, in bytes and ms. */
+const DRAIN_BYTES = 262_144;
+const DRAIN_TIME = 50;
+
+/** A part of a body. */
+export interface Piece {
+  readonly bytes: Buffer;
+  /** Whether it ends a chunk of the chunked coding. */
+  readonly endsChunk: boolean;
+}
+
+/** One body, fed by an attempt and read by a response. */
+export class BodySource {
+  /** Bytes that came over the wire, chunk framing not counted. */
+  wireBytes: number = 0;
+  /** Latin-1 text of the trailer section, once the body has ended. */
+  trailers: string = "";
+  readonly #length: number | null;
+  readonly #clock: Clock;
+  #connection: Connection | null;
+  #queue: Piece[] = [];
+  #queued = 0;
+  #paused = false;
+  #ended = false;
+  #error: unknown = null;
+  #wake: (() => void) | null = null;
+  #draining: { bytes: number; timer: Timer } | null = null;
+  #onEnd: (() => void) | null;
+
+  /** `length` is the declared one, `null` where unknown; `onEnd` is called once, however the body ends. */
+  constructor(connection: Connection | null, length: number | null, clock: Clock, onEnd: () => void) {
+    this.#connection = connection;
+    this.#length = length;
+    this.#clock = clock;
+    this.#onEnd = onEnd;
+  }
+
+  /** Whether no more will come. What has come may still have to be read. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Whether all has come and all of it was read. */
+  get finished(): boolean {
+    return this.#ended && this.#queue.length === 0 && this.#error === null;
+  }
+
+  /** The connection, until the body has ended. */
+  get connection(): Connection | null {
+    return this.#connection;
+  }
+
+  // Fed by the attempt.
+
+  /** False: enough for now. */
+  push(bytes: Buffer, endsChunk: boolean): boolean {
+    this.wireBytes += bytes.length;
+    if (this.#draining !== null) return this.#drop(bytes.length);
+    this.#queue.push({ bytes, endsChunk });
+    this.#queued += bytes.length;
+    this.#wakeReader();
+    this.#paused = this.#queued >= HIGH_WATER;
+    return !this.#paused;
+  }
+
+  end(trailers: string): void {
+    this.trailers = trailers;
+    this.#finish();
+  }
+
+  /** The body broke off: what has come is read first, then the error is thrown. */
+  fail(error: unknown): void {
+    if (this.#ended) return;
+    this.#error = error;
+    this.#finish();
+  }
+
+  // Read by the response.
+
+  /** The next part; `null` at the end. Rejects if the body broke off. */
+  async next(): Promise<Piece | null> {
+    while (this.#queue.length === 0) {
+      if (this.#error !== null) throw this.#error;
+      if (this.#ended) return null;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.take();
+  }
+
+  /** The next part if it is there. */
+  take(): Piece | null {
+    const piece = this.#queue.shift() ?? null;
+    if (piece === null) return null;
+    this.#queued -= piece.bytes.length;
+    if (this.#paused && this.#queued === 0) {
+      this.#paused = false;
+      this.#connection?.resume();
+    }
+    return piece;
+  }
+
+  /** Nobody will read the rest: the connection is kept if little remains, else it is closed. */
+  abandon(): void {
+    this.#queue = [];
+    this.#queued = 0;
+    if (this.#ended || this.#draining !== null) return;
+    if (this.#length !== null && this.#length - this.wireBytes > DRAIN_BYTES) {
+      this.destroy(null);
+      return;
+    }
+    this.#draining = {
+      bytes: DRAIN_BYTES,
+      timer: this.#clock.setTimer(() => this.destroy(null), DRAIN_TIME),
+    };
+    this.#paused = false;
+    this.#connection?.resume();
+  }
+
+  /** Closes the connection unless the body has ended; readers get `error`, or the end. */
+  destroy(error: unknown): void {
+    if (this.#ended) return;
+    const connection = this.#connection;
+    if (error !== null) {
+      this.#queue = [];
+      this.#queued = 0;
+      this.#error = error;
+    }
+    this.#finish();
+    connection?.close();
+  }
+
+  #drop(length: number): boolean {
+    this.#draining!.bytes -= length;
+    if (this.#draining!.bytes < 0) this.destroy(null);
+    return true;
+  }
+
+  #finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#connection = null;
+    this.#draining?.timer.cancel();
+    this.#wakeReader();
+    const onEnd = this.#onEnd;
+    this.#onEnd = null;
+    onEnd?.();
+  }
+
+  #wakeReader(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+}

@@ -1,0 +1,50 @@
+/** A body as the platform's streams: a web stream of bytes, and a Node `Readable`. */
+
+import { Readable } from "node:stream";
+import { ReadableStream } from "node:stream/web";
+
+/** What the streams are made over. */
+export interface ReadableBody {
+  /** At most `amount` bytes; empty at the end. */
+  read1(amount: number): Promise<Buffer>;
+  close(): void;
+}
+
+/** Read at once where the reader names no amount. */
+const STEP = 65_536;
+
+/** A byte stream, for BYOB readers too; cancelling it closes the body. */
+export function webStream(body: ReadableBody): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    type: "bytes",
+    async pull(controller) {
+      const request = controller.byobRequest;
+      const view = request?.view as Uint8Array | null | undefined;
+      const bytes = await body.read1(view?.byteLength ?? STEP);
+      if (bytes.length === 0) {
+        controller.close();
+        request?.respond(0);
+      } else if (request && view) {
+        new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(bytes);
+        request.respond(bytes.length);
+      } else controller.enqueue(new Uint8Array(bytes));
+    },
+    cancel: () => body.close(),
+  });
+}
+
+/** A Node stream; destroying it closes the body. */
+export function nodeStream(body: ReadableBody): Readable {
+  return new Readable({
+    read(size) {
+      body.read1(Math.max(size, STEP)).then(
+        (bytes) => this.push(bytes.length === 0 ? null : bytes),
+        (error) => this.destroy(error as Error),
+      );
+    },
+    destroy(error, callback) {
+      body.close();
+      callback(error);
+    },
+  });
+}
