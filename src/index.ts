@@ -1,8 +1,10 @@
 /** The public names of urlpool. */
 
+export type { BodyPart } from "./body/encode.ts";
 export * from "./body/fields.ts";
 export { type CredentialsEncoding, type MakeHeadersOptions, makeHeaders } from "./body/make-headers.ts";
 export { encodeMultipartFormdata, type Fields, type MultipartBody } from "./body/multipart.ts";
+export type { OnProgress, Progress } from "./body/progress.ts";
 export type { QuerySource, QueryValue } from "./body/urlencode.ts";
 export { connectionFromUrl, HTTPConnectionPool, HTTPSConnectionPool } from "./client/connection-pool.ts";
 // A star, so that the interfaces can be augmented by their users.

@@ -17,7 +17,7 @@ export interface Coder {
   /** `chunkSize`: bytes of output that a stream makes at a time. */
   steps(input: ByteInput, chunkSize: number): Steps;
   /**
-   * All of `data` decoded, if it is intact, nothing follows it and `options.maxOutputLength` holds all of it.
+   * All of `data` decoded as the steps would do it, if it is intact and `options.maxOutputLength` holds all of it.
    * `null` or a throw means no more than: see what the steps say.
    */
   atOnce(data: Buffer, options: AtOnceOptions): Buffer | null;
@@ -29,14 +29,10 @@ export interface AtOnceOptions {
   readonly maxOutputLength: number;
 }
 
-interface SyncOptions extends AtOnceOptions {
-  readonly info: true;
-}
-
 /** What of zstd newer versions of node:zlib have: 22.15, 23.8 and later. */
 interface ZstdModule {
   createZstdDecompress?: (options: { chunkSize: number; params: Record<number, number> }) => ZlibStream;
-  zstdDecompressSync?: (data: Buffer, options: SyncOptions & { params: Record<number, number> }) => unknown;
+  zstdDecompressSync?: (data: Buffer, options: AtOnceOptions & { params: Record<number, number> }) => Buffer;
   constants: { ZSTD_d_windowLogMax?: number };
 }
 
@@ -54,18 +50,17 @@ const zstdModule = zlib as unknown as ZstdModule;
 
 const gzip: Coder = {
   steps: gzipSteps,
-  atOnce: (data, options) => wholly(data, zlib.gunzipSync(data, withInfo(options))),
+  atOnce: (data, options) => zlib.gunzipSync(data, options),
 };
 
 const deflate: Coder = {
   steps: deflateSteps,
-  atOnce: (data, options) =>
-    wholly(data, (startsZlib(data) ? zlib.inflateSync : zlib.inflateRawSync)(data, withInfo(options))),
+  atOnce: (data, options) => (startsZlib(data) ? zlib.inflateSync : zlib.inflateRawSync)(data, options),
 };
 
 const brotli: Coder = {
   steps: (input, chunkSize) => singleStream(input, zlib.createBrotliDecompress({ chunkSize })),
-  atOnce: (data, options) => wholly(data, zlib.brotliDecompressSync(data, withInfo(options))),
+  atOnce: (data, options) => zlib.brotliDecompressSync(data, options),
 };
 
 const CODERS: ReadonlyMap<string, Coder> = new Map([
@@ -177,7 +172,7 @@ function zstdEntries(): [string, Coder][] {
     atOnce: (data, options) => {
       const frame = new ZstdFrame();
       if (frame.measure(data) < data.length || !frame.complete) return null;
-      return wholly(data, zstdDecompressSync(data, { ...withInfo(options), params }));
+      return zstdDecompressSync(data, { ...options, params });
     },
   };
   return [["zstd", coder]];
@@ -209,14 +204,4 @@ function* toItsEnd(input: ByteInput, engine: Engine): Steps {
 function startsWith(bytes: Buffer, start: Buffer): boolean {
   const length = Math.min(bytes.length, start.length);
   return bytes.compare(start, 0, length, 0, length) === 0;
-}
-
-function withInfo(options: AtOnceOptions): SyncOptions {
-  return { ...options, info: true };
-}
-
-/** The result of a zlib function called with `info`, if it used all of `data`. */
-function wholly(data: Buffer, result: unknown): Buffer | null {
-  const { buffer, engine } = result as { buffer: Buffer; engine: { bytesWritten: number } };
-  return engine.bytesWritten === data.length ? buffer : null;
 }

@@ -11,13 +11,13 @@ export interface DecodeOptions {
   readonly maxDecodedSize?: number | undefined;
   /** Whether data that ends too early gives what it has instead of a `DecodeError`. Default false. */
   readonly allowTruncated?: boolean | undefined;
-  /** Bytes that a stream decompresses at a time: what it may hold beyond what was asked for. Default 16 KiB. */
+  /** Bytes that a stream decompresses at a time: what it may hold beyond what was asked for. Default 64 KiB. */
   readonly chunkSize?: number | undefined;
 }
 
 const EMPTY = Buffer.alloc(0);
 
-const DEFAULT_CHUNK_SIZE = 16_384;
+const DEFAULT_CHUNK_SIZE = 65_536;
 
 /** Most bytes handed from one coding of a chain to the next. */
 const HANDOVER = 65_536;
@@ -94,7 +94,7 @@ export class Decoder {
     return this.#collect(maxLength);
   }
 
-  /** Drops all that is held; nothing more comes out. */
+  /** Drops all that is held; nothing more comes out. A call under way gives what it has. */
   close(): void {
     for (const stage of this.#stages) stage.close();
   }
@@ -202,7 +202,7 @@ class Stage {
       while (!this.#finished) {
         const output = (await this.#engine?.read(most)) ?? null;
         if (output !== null) return output;
-        if (!this.#advance()) break;
+        if (this.#finished || !this.#advance()) break;
       }
     } catch (error) {
       if (!this.#allowTruncated || !isTruncation(error)) throw error;

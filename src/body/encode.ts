@@ -1,34 +1,55 @@
-/** Request bodies as bytes. */
+/**
+ * Request bodies -> what can be sent: bytes, or a stream of them that may be opened once or anew for each attempt.
+ * Lengths are known for strings, bytes, `Blob`, `URLSearchParams`, `FormData` and file handles; all else goes in chunks.
+ */
 
-import { InvalidArgumentError } from "../core/errors.ts";
+import { InvalidArgumentError, UnrewindableBodyError } from "../core/errors.ts";
+import { formDataPayload } from "./form-data.ts";
+import { bytesOf, isBytes, kindOf } from "./pairs.ts";
+
+/** A part of a streamed body. */
+export type BodyPart = string | Uint8Array | ArrayBuffer;
 
 /** A body ready to be sent. */
-export interface EncodedBody {
-  bytes: Uint8Array;
+export interface Payload {
+  /** The whole body, where it is in memory. */
+  readonly bytes: Uint8Array | null;
+  /** In bytes; `undefined` where it is not known. */
+  readonly length: number | undefined;
   /** The Content-Type it implies, unless the caller gives one. */
-  contentType: string | null;
+  readonly contentType: string | null;
+  /** Whether it can be opened again. */
+  readonly replayable: boolean;
+  /** The body from its start. Throws `UnrewindableBodyError` if it was opened before and cannot be again. */
+  open(): AsyncIterable<BodyPart> | Iterable<BodyPart>;
 }
 
+/** What `fs.promises.open` gives, as far as it is needed. */
+interface FileLike {
+  readonly fd: number;
+  stat(): Promise<{ size: number }>;
+  createReadStream(options: { start: number; autoClose: boolean; end?: number }): AsyncIterable<Uint8Array>;
+}
+
+/** Where in a file a body starts, in bytes. */
+export interface EncodeOptions {
+  bodyPos?: number | null | undefined;
+}
+
+const FORM_TYPE = "application/x-www-form-urlencoded;charset=UTF-8";
 const CRLF = "\r\n";
 
-/** Bytes of a body. Throws `InvalidArgumentError` for what cannot be one. */
-export function encodeBody(body: unknown): EncodedBody {
-  if (typeof body === "string") return { bytes: Buffer.from(body), contentType: null };
-  if (body instanceof Uint8Array) return { bytes: body, contentType: null };
-  if (body instanceof ArrayBuffer) return { bytes: new Uint8Array(body), contentType: null };
-  if (ArrayBuffer.isView(body)) {
-    return { bytes: new Uint8Array(body.buffer, body.byteOffset, body.byteLength), contentType: null };
-  }
-  if (body instanceof URLSearchParams) {
-    return {
-      bytes: Buffer.from(body.toString()),
-      contentType: "application/x-www-form-urlencoded;charset=UTF-8",
-    };
-  }
-  const kind =
-    body === null ? "null" : typeof body === "object" ? (body.constructor?.name ?? "object") : typeof body;
+/** The payload of `body`. Throws (or rejects with) `InvalidArgumentError` for what cannot be one. */
+export function encodeBody(body: unknown, options: EncodeOptions = {}): Payload | Promise<Payload> {
+  if (typeof body === "string") return whole(Buffer.from(body), null);
+  if (isBytes(body)) return whole(bytesOf(body), null);
+  if (body instanceof URLSearchParams) return whole(Buffer.from(body.toString()), FORM_TYPE);
+  if (body instanceof Blob) return blobPayload(body);
+  if (body instanceof FormData) return formDataPayload(body);
+  if (isFile(body)) return filePayload(body, options.bodyPos ?? 0);
+  if (isIterable(body)) return iterablePayload(body);
   throw new InvalidArgumentError(
-    `'body' must be a string, bytes, or an iterable of them. Instead was ${kind}`,
+    `'body' must be a string, bytes, or an iterable of them. Instead was ${kindOf(body)}`,
   );
 }
 
@@ -38,4 +59,58 @@ export function encodeChunked(bytes: Uint8Array): Buffer {
   if (bytes.length === 0) return Buffer.from(end);
   const size = Buffer.from(`${bytes.length.toString(16)}${CRLF}`);
   return Buffer.concat([size, bytes, Buffer.from(CRLF + end)]);
+}
+
+function whole(bytes: Uint8Array, contentType: string | null): Payload {
+  return { bytes, length: bytes.length, contentType, replayable: true, open: () => [bytes] };
+}
+
+function blobPayload(blob: Blob): Payload {
+  return {
+    bytes: null,
+    length: blob.size,
+    contentType: blob.type === "" ? null : blob.type,
+    replayable: true,
+    open: () => blob.stream() as unknown as AsyncIterable<Uint8Array>,
+  };
+}
+
+/** The file stays the caller's: it is neither closed nor is its position moved. */
+async function filePayload(file: FileLike, start: number): Promise<Payload> {
+  const { size } = await file.stat();
+  if (!Number.isInteger(start) || start < 0 || start > size) {
+    throw new InvalidArgumentError(`bodyPos must be a position in the file of ${size} bytes, not ${start}`);
+  }
+  const open = (): AsyncIterable<Uint8Array> | Uint8Array[] =>
+    size === start ? [] : file.createReadStream({ start, end: size - 1, autoClose: false });
+  return { bytes: null, length: size - start, contentType: null, replayable: true, open };
+}
+
+/** An iterator can be used once; what makes a new iterator each time can be used again. */
+function iterablePayload(body: AsyncIterable<BodyPart> | Iterable<BodyPart>): Payload {
+  const replayable = Array.isArray(body) || body instanceof Set;
+  let opened = false;
+  const open = (): AsyncIterable<BodyPart> | Iterable<BodyPart> => {
+    if (opened && !replayable) {
+      throw new UnrewindableBodyError("The body can be read only once: give a function that makes it anew", {
+        phase: "write",
+      });
+    }
+    opened = true;
+    return body;
+  };
+  return { bytes: null, length: undefined, contentType: null, replayable, open };
+}
+
+function isFile(body: unknown): body is FileLike {
+  const file = body as Partial<FileLike> | null;
+  return (
+    typeof file === "object" && typeof file?.fd === "number" && typeof file.createReadStream === "function"
+  );
+}
+
+function isIterable(body: unknown): body is AsyncIterable<BodyPart> | Iterable<BodyPart> {
+  return (
+    typeof body === "object" && body !== null && (Symbol.asyncIterator in body || Symbol.iterator in body)
+  );
 }

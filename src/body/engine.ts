@@ -19,6 +19,7 @@ export class Engine {
   #digesting = false;
   #ending = false;
   #ended = false;
+  #closed = false;
   #error: Error | null = null;
   #wake: (() => void) | null = null;
 
@@ -58,9 +59,10 @@ export class Engine {
     this.#stream.end();
   }
 
-  /** Between 1 and `most` bytes of output; `null` if all the input is digested. Rejects with the stream's error. */
+  /** Between 1 and `most` bytes of output; `null` if all input is digested, or once closed. Rejects with the stream's error. */
   async read(most: number): Promise<Buffer | null> {
     for (;;) {
+      if (this.#closed) return null;
       if (this.#error !== null) throw this.#error;
       const length = Math.min(most, this.#stream.readableLength);
       if (length > 0) return this.#take(length);
@@ -69,9 +71,11 @@ export class Engine {
     }
   }
 
-  /** Frees the stream's memory. */
+  /** Frees the stream's memory; a `read` under way gives `null`. */
   close(): void {
+    this.#closed = true;
     this.#stream.destroy();
+    this.#wake?.();
   }
 
   #take(length: number): Buffer {

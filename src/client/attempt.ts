@@ -1,6 +1,7 @@
 /** One try of one request on one pool: wait for a connection, send, take the answer. */
 
 import { decodeWhole, parseCodings } from "../body/decode.ts";
+import { ProgressMeter } from "../body/progress.ts";
 import type { BodyFacts, Connection, Exchange, Head } from "../connection/connection.ts";
 import type { Clock } from "../core/clock.ts";
 import { DecodeError, type HTTPError } from "../core/errors.ts";
@@ -20,7 +21,8 @@ const NONE: readonly string[] = [];
 /** A ticket in the line, then an exchange on a connection. */
 export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   readonly head: string;
-  readonly body: Uint8Array | null;
+  readonly body: Message["body"];
+  readonly expectContinue: boolean;
   readonly bodiless: boolean;
   readonly persistent: boolean;
   readonly collect: boolean;
@@ -42,6 +44,8 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   #timeout: Timeout | null = null;
   #connection: Connection | null = null;
   #response: HTTPResponse | null = null;
+  #uploaded: ProgressMeter | null = null;
+  #downloaded: ProgressMeter | null = null;
   #contentCodings = NONE;
   #transferCodings = NONE;
   #resolve!: (response: HTTPResponse) => void;
@@ -56,6 +60,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
     this.stopwatch = new Stopwatch(startedAt, clock.now());
     this.head = message.head;
     this.body = message.body;
+    this.expectContinue = message.expectContinue;
     this.method = message.method;
     this.url = message.url;
     this.bodiless = message.method === "HEAD";
@@ -105,12 +110,26 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
 
   // Exchange
 
+  onSent(sent: number, done: boolean): void {
+    const { onUploadProgress } = this.#settings;
+    if (onUploadProgress === null) return;
+    this.#uploaded ??= new ProgressMeter(onUploadProgress, this.#message.bodyLength, this.#clock);
+    this.#tell(this.#uploaded, sent, done);
+  }
+
+  onReceived(received: number): void {
+    if (this.#downloaded !== null) this.#tell(this.#downloaded, received, false);
+  }
+
   onInformational(head: Head): void {
-    this.#settings.onInformational?.({
-      status: head.status,
-      reason: head.reason,
-      headers: HTTPHeaderDict.fromHead(head.text, head.fieldsStart),
-    });
+    const { onInformational } = this.#settings;
+    if (onInformational === null) return;
+    const headers = HTTPHeaderDict.fromHead(head.text, head.fieldsStart);
+    try {
+      onInformational({ status: head.status, reason: head.reason, headers });
+    } catch (error) {
+      this.stop(error);
+    }
   }
 
   onHead(head: Head, facts: BodyFacts): void {
@@ -118,6 +137,10 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
     const response = HTTPResponse.received(head, this);
     if (head.encoded) this.#contentCodings = parseCodings(response.headers.get("content-encoding")) ?? NONE;
     this.#transferCodings = facts.transferCodings;
+    const { onDownloadProgress } = this.#settings;
+    if (onDownloadProgress !== null) {
+      this.#downloaded = new ProgressMeter(onDownloadProgress, facts.contentLength, this.#clock);
+    }
     if (this.collect) this.#response = response;
     else this.#stream(response, facts);
   }
@@ -129,6 +152,9 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   onEnd(body: Buffer | null, trailers: string): void {
     this.#connection = null;
     this.stopwatch.endedAt = this.#clock.now();
+    if (this.#downloaded !== null) {
+      this.#tell(this.#downloaded, body?.length ?? this.source?.wireBytes ?? 0, true);
+    }
     if (this.source !== null) {
       this.source.end(trailers);
       return;
@@ -144,6 +170,16 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
     this.#connection = null;
     if (this.source === null) this.#reject(error);
     else this.source.fail(error.describe({ method: this.method, url: this.url }));
+  }
+
+  /** What a callback throws ends the request. */
+  #tell(meter: ProgressMeter, bytes: number, done: boolean): void {
+    try {
+      meter.at(bytes);
+      if (done) meter.end();
+    } catch (error) {
+      this.stop(error);
+    }
   }
 
   #complete(response: HTTPResponse, data: Buffer, body: Buffer, trailers: string): void {

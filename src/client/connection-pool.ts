@@ -24,7 +24,7 @@ import { Pool } from "../pool/pool.ts";
 import { type DefaultFields, plainTail } from "../protocol/h1/request-writer.ts";
 import { Commons } from "./commons.ts";
 import { exchange, type Router } from "./exchange.ts";
-import type { Call, Hop } from "./message.ts";
+import { type Call, type Hop, withBody } from "./message.ts";
 import type { PoolOptions, UrlopenOptions } from "./options.ts";
 import { NO_OPTIONS, RequestMethods } from "./request-methods.ts";
 import type { HTTPResponse } from "./response.ts";
@@ -153,20 +153,18 @@ export class HTTPConnectionPool extends RequestMethods {
   /** @internal A checked call. */
   prepare(method: string, options: UrlopenOptions, defaults: HeaderSource | null | undefined): Call {
     if (options === NO_OPTIONS && isEmpty(defaults)) {
-      return { method, headers: null, body: null, settings: this.#settings };
+      return { method, headers: null, body: null, makeBody: null, settings: this.#settings };
     }
     const source = options.headers ?? defaults;
-    let headers = isEmpty(source) ? null : new HTTPHeaderDict(source);
-    let body: Uint8Array | null = null;
-    if (options.body !== undefined && options.body !== null) {
-      const encoded = encodeBody(options.body);
-      body = encoded.bytes;
-      if (encoded.contentType !== null && !headers?.has("content-type")) {
-        headers ??= new HTTPHeaderDict();
-        headers.set("Content-Type", encoded.contentType);
-      }
-    }
-    return { method, headers, body, settings: callSettings(this.#settings, options) };
+    const headers = isEmpty(source) ? null : new HTTPHeaderDict(source);
+    const settings = callSettings(this.#settings, options);
+    const { body, bodyPos } = options;
+    const call: Call = { method, headers, body: null, makeBody: null, settings };
+    if (body === undefined || body === null) return call;
+    if (typeof body === "function")
+      return { ...call, makeBody: async () => encodeBody(await body(), { bodyPos }) };
+    const payload = encodeBody(body, { bodyPos });
+    return payload instanceof Promise ? { ...call, makeBody: () => payload } : withBody(call, payload);
   }
 
   /** @internal A hop to `target` on this pool. */
@@ -240,8 +238,11 @@ export class HTTPConnectionPool extends RequestMethods {
 
   /** The caller says that this pool's host knows what to do with the URL, as a proxy would. */
   #foreignHop(url: Url, text: string): Hop {
-    const target = url.host === null ? text : `${url.scheme}://${url.netloc}${url.requestUri}`;
-    return this.hop(target, `${this.scheme}://${this.#hostField}`, url.netloc ?? this.#hostField);
+    const origin = `${this.scheme}://${this.#hostField}`;
+    if (text === "*") return this.hop("*", origin);
+    if (url.host === null) return this.hop(url.requestUri, origin + url.requestUri);
+    const target = `${url.scheme ?? "http"}://${url.netloc}${url.requestUri}`;
+    return this.hop(target, origin, url.netloc!);
   }
 
   #router(settings: CallSettings): Router {

@@ -10,7 +10,7 @@
  */
 
 import type { Clock } from "../core/clock.ts";
-import { HTTPError, MaxRetryError, ProtocolError } from "../core/errors.ts";
+import { HTTPError, MaxRetryError, ProtocolError, UnrewindableBodyError } from "../core/errors.ts";
 import { type AttemptMessage, type RequestStartMessage, trace } from "../core/trace.ts";
 import { parseUrl, type Url } from "../core/url.ts";
 import { hasIdempotencyKey } from "../policy/idempotency.ts";
@@ -20,7 +20,7 @@ import { isRetryable, type Retry } from "../policy/retry.ts";
 import { Attempt } from "./attempt.ts";
 import type { Commons } from "./commons.ts";
 import { Guard } from "./guard.ts";
-import { type Call, type Hop, type Message, writeMessage } from "./message.ts";
+import { type Call, type Hop, type Message, withBody, writeMessage } from "./message.ts";
 import type { HTTPResponse } from "./response.ts";
 
 /** Finds the pool for a URL: a manager any, a pool only itself. */
@@ -40,6 +40,7 @@ export async function exchange(call: Call, hop: Hop, router: Router): Promise<HT
   try {
     for (;;) {
       response = null;
+      if (journey.needsBody) await journey.makeBody();
       try {
         response = await journey.attempt().run();
       } catch (error) {
@@ -67,7 +68,8 @@ class Journey {
   readonly #router: Router;
   readonly #guard: Guard | null;
   #call: Call;
-  #message: Message;
+  /** `null` until its body is made. */
+  #message: Message | null;
   #hop: Hop;
   #retries: Retry;
   #attempt: Attempt | null = null;
@@ -83,7 +85,7 @@ class Journey {
     this.#router = router;
     this.#call = call;
     this.#hop = hop;
-    this.#message = writeMessage(call, hop);
+    this.#message = call.makeBody === null ? writeMessage(call, hop) : null;
     this.#retries = retries;
     this.#clock = router.commons.clock;
     this.#startedAt = this.#clock.now();
@@ -92,15 +94,27 @@ class Journey {
     this.#guard = guarded ? new Guard(signal, deadline, router.commons.timers) : null;
   }
 
+  get needsBody(): boolean {
+    return this.#call.makeBody !== null;
+  }
+
+  /** Makes the body of the next attempt, and with it the message. */
+  async makeBody(): Promise<void> {
+    const body = await this.#call.makeBody!();
+    this.#message = writeMessage(withBody(this.#call, body), this.#hop);
+  }
+
   /** The next attempt, ready to run. */
   attempt(): Attempt {
-    const attempt = new Attempt(this.#message, this.#call.settings, this.#clock, this.#startedAt);
+    const attempt = new Attempt(this.#message!, this.#call.settings, this.#clock, this.#startedAt);
+    this.#guard?.watch(attempt);
+    // Connections that were idle as long as the one that died may be dead too.
+    attempt.fresh = this.#reason === "resend";
     this.#attempts++;
     this.wait = 0;
     if (trace.attemptStart.hasSubscribers) {
       trace.attemptStart.publish({ ...this.#facts(), attempt: this.#attempts, reason: this.#reason });
     }
-    this.#guard?.watch(attempt);
     this.#attempt = attempt;
     this.#hop.count();
     return attempt;
@@ -119,13 +133,15 @@ class Journey {
 
   backOff(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.setTimer(resolve, this.wait, true);
+      // First the watch: it throws if the request was stopped while the last attempt failed.
       this.#guard?.watch({
         stop: (reason) => {
           timer.cancel();
-          reject(reason);
+          if (reason instanceof HTTPError) reason.describe({ phase: "backoff" });
+          reject(this.#describe(reason));
         },
       });
+      const timer = this.#clock.setTimer(resolve, this.wait, true);
     });
   }
 
@@ -159,19 +175,20 @@ class Journey {
   }
 
   #facts(): RequestStartMessage {
-    return { request: this.#id, method: this.#call.method, url: this.#message.url };
+    return { request: this.#id, method: this.#call.method, url: this.#hop.url };
   }
 
   /** Prepares another attempt after `error`, or throws what the caller gets. */
   recover(error: unknown): void {
     if (this.#guard?.caused(error) || !(error instanceof Error)) throw this.#describe(error);
-    if (this.#maySendAgain(error)) {
+    if (this.#reason !== "resend" && this.#maySendAgain(error)) {
       this.#reason = "resend";
       return;
     }
     this.#describe(error);
     if (!isRetryable(error)) throw error;
     this.#retries = this.#count({ error });
+    this.#rewind(error);
     this.#reason = "retry";
     this.wait = this.#retries.waitTime();
   }
@@ -184,9 +201,20 @@ class Journey {
       bytesWritten: error.bytesWritten ?? 0,
       responseStarted: error.responseStarted ?? false,
       method: this.#call.method,
-      bodyReplayable: true,
+      bodyReplayable: this.#bodyReplayable,
       idempotencyKey: this.#idempotent,
     });
+  }
+
+  get #bodyReplayable(): boolean {
+    return this.#call.makeBody !== null || this.#call.body === null || this.#call.body.replayable;
+  }
+
+  /** Throws `UnrewindableBodyError` if the body is needed again and cannot be had. */
+  #rewind(cause: unknown): void {
+    if (this.#bodyReplayable) return;
+    const text = "The body can be read only once and was read: give a function that makes it anew";
+    throw this.#describe(new UnrewindableBodyError(text, { cause, phase: "write" }));
   }
 
   get #idempotent(): boolean {
@@ -198,19 +226,24 @@ class Journey {
     const call = this.#call;
     const hop = nextHop({
       method: call.method,
-      url: parseUrl(this.#message.url),
+      url: parseUrl(this.#hop.url),
       headers: call.headers,
       status: response.status,
       location,
-      hasBody: call.body !== null || call.settings.chunked,
+      hasBody: call.body !== null || call.makeBody !== null || call.settings.chunked,
       removeHeadersOnRedirect: this.#retries.removeHeadersOnRedirect,
     });
     const counted = this.#countOrKeep(response, this.#retries.raiseOnRedirect);
     if (counted === null) return false;
     this.#retries = counted;
     this.#reason = "redirect";
-    if (this.#router.waitsOnRedirect) this.wait = counted.retryAfter(response) ?? 0;
-    const rest = hop.dropBody ? { body: null, settings: { ...call.settings, chunked: false } } : {};
+    if (!hop.dropBody) this.#rewind(undefined);
+    if (this.#router.waitsOnRedirect) {
+      this.wait = counted.retryAfter(response, this.#clock.wallNow()) ?? 0;
+    }
+    const rest = hop.dropBody
+      ? { body: null, makeBody: null, settings: { ...call.settings, chunked: false } }
+      : {};
     this.#call = { ...call, method: hop.method, headers: hop.headers, ...rest };
     this.#go(hop.url);
     return true;
@@ -227,6 +260,7 @@ class Journey {
     if (counted === null) return false;
     this.#retries = counted;
     this.#reason = "retry";
+    this.#rewind(undefined);
     this.wait = counted.waitTime({ response, wallNow: this.#clock.wallNow() });
     return true;
   }
@@ -243,7 +277,7 @@ class Journey {
 
   #count(failure: { response?: HTTPResponse; error?: Error }): Retry {
     try {
-      const facts = { method: this.#call.method, url: this.#message.url, idempotent: this.#idempotent };
+      const facts = { method: this.#call.method, url: this.#hop.url, idempotent: this.#idempotent };
       return this.#retries.increment({ ...facts, ...failure });
     } catch (error) {
       throw this.#describe(error);
@@ -252,11 +286,11 @@ class Journey {
 
   #go(url: Url): void {
     this.#hop = this.#router.hop(url);
-    this.#message = writeMessage(this.#call, this.#hop);
+    this.#message = this.#call.makeBody === null ? writeMessage(this.#call, this.#hop) : null;
   }
 
   #describe(error: unknown): unknown {
     if (!(error instanceof HTTPError)) return error;
-    return error.describe({ method: this.#call.method, url: this.#message.url, attempt: this.#attempts });
+    return error.describe({ method: this.#call.method, url: this.#hop.url, attempt: this.#attempts });
   }
 }

@@ -1,7 +1,11 @@
 /** The options of managers, pools and requests, and what a call makes of them. */
 
+import type { FileHandle } from "node:fs/promises";
 import type { LookupFunction } from "node:net";
+import type { ReadableStream } from "node:stream/web";
+import type { BodyPart } from "../body/encode.ts";
 import type { Fields } from "../body/multipart.ts";
+import type { OnProgress } from "../body/progress.ts";
 import type { AddressFilter } from "../connection/address-filter.ts";
 import type { DnsCache } from "../connection/resolve.ts";
 import type { TlsOptions } from "../connection/tls.ts";
@@ -72,8 +76,21 @@ export interface PoolManagerOptions extends PoolOptions {
   numPools?: number | undefined;
 }
 
-/** What may be sent as a body. */
-export type RequestBody = string | Uint8Array | ArrayBuffer | URLSearchParams;
+/** A body that can be sent as it stands. */
+export type BodySourceLike =
+  | string
+  | Uint8Array
+  | ArrayBuffer
+  | Blob
+  | URLSearchParams
+  | FormData
+  | FileHandle
+  | ReadableStream
+  | Iterable<BodyPart>
+  | AsyncIterable<BodyPart>;
+
+/** What may be sent as a body; a function is called anew for each attempt. */
+export type RequestBody = BodySourceLike | (() => BodySourceLike | Promise<BodySourceLike>);
 
 /** Options of `urlopen`: one request without field encoding. */
 export interface UrlopenOptions {
@@ -101,6 +118,12 @@ export interface UrlopenOptions {
   deadline?: number | null | undefined;
   /** Aborts the request at any stage; it rejects with the signal's reason. */
   signal?: AbortSignal | null | undefined;
+  /** Where in a file the body starts, in bytes. Default 0. */
+  bodyPos?: number | null | undefined;
+  /** Told at most 20 times a second, and at the end. */
+  onUploadProgress?: OnProgress | undefined;
+  /** Told at most 20 times a second, and at the end; counts what comes over the wire. */
+  onDownloadProgress?: OnProgress | undefined;
   /** Sees each 1xx response. */
   onInformational?: ((response: Informational) => void) | undefined;
 }

@@ -1,5 +1,6 @@
 /** What one call goes by: the pool's options, with the request's own over them. Checked once, before anything is sent. */
 
+import type { OnProgress } from "../body/progress.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
 import { Retry } from "../policy/retry.ts";
 import { Timeout } from "../policy/timeout.ts";
@@ -25,6 +26,8 @@ export interface CallSettings {
   readonly maxDecodedSize: number;
   readonly signal: AbortSignal | null;
   readonly onInformational: ((response: Informational) => void) | null;
+  readonly onUploadProgress: OnProgress | null;
+  readonly onDownloadProgress: OnProgress | null;
 }
 
 /** The settings of a pool's calls. Throws `InvalidArgumentError`. */
@@ -46,6 +49,8 @@ export function poolSettings(options: PoolOptions): CallSettings {
     maxDecodedSize: size("maxDecodedSize", options.maxDecodedSize),
     signal: null,
     onInformational: null,
+    onUploadProgress: null,
+    onDownloadProgress: null,
   };
 }
 
@@ -82,6 +87,8 @@ export function callSettings(base: CallSettings, options: UrlopenOptions): CallS
         : size("maxDecodedSize", options.maxDecodedSize),
     signal: checkSignal(options.signal),
     onInformational: options.onInformational ?? null,
+    onUploadProgress: options.onUploadProgress ?? null,
+    onDownloadProgress: options.onDownloadProgress ?? null,
   };
 }
 

@@ -7,6 +7,7 @@
  */
 
 import type { HTTPError } from "../core/errors.ts";
+import type { BodyStream } from "./upload.ts";
 
 /** What is read of a response head before anybody asks for its fields. */
 export interface Head {
@@ -34,7 +35,9 @@ export interface BodyFacts {
 export interface Exchange {
   /** Request head, every character one byte. */
   readonly head: string;
-  readonly body: Uint8Array | null;
+  readonly body: Uint8Array | BodyStream | null;
+  /** Send the body only once the server says 100 (Continue), or has said nothing for a second (RFC 9110 §10.1.1). */
+  readonly expectContinue: boolean;
   /** The answer has no body whatever its head says: the request is HEAD. */
   readonly bodiless: boolean;
   /** The request does not ask for the connection to be closed. */
@@ -43,6 +46,10 @@ export interface Exchange {
   readonly collect: boolean;
   /** Longest wait for the head, and between two parts of the body, in ms; `Infinity` for none. */
   readonly readTimeout: number;
+  /** `sent` bytes of the request body have been given to the socket; `done`: all of it. */
+  onSent(sent: number, done: boolean): void;
+  /** `received` bytes of the response body have come. */
+  onReceived(received: number): void;
   /** A 1xx response other than 101. `head` is only valid during the call. */
   onInformational(head: Head): void;
   /** The final head. `head` and `facts` are only valid during the call. */

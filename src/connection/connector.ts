@@ -86,8 +86,21 @@ export class Connector {
 
   /** The handshake begins by itself once TCP stands; `tls.connect({ socket })` would lose `onread`. */
   #tlsSocket(options: NetConnectOpts, tls: TlsSettings): TLSSocket {
-    const session = this.#sessions.take();
-    return connect({ ...options, ...tls.connect, ...(session === undefined ? {} : { session }) });
+    const socket = connect({ ...options, ...tls.connect });
+    // Before Node's own listener begins the handshake: an address that cannot be reached costs no session.
+    socket.prependOnceListener("connect", () => {
+      const session = this.#sessions.take();
+      if (session !== undefined) socket.setSession(session);
+    });
+    // Without a listener during the handshake Node lets sessions of TLS 1.2 go.
+    return socket.on("session", ignore);
+  }
+
+  #keepSessions(socket: TLSSocket): void {
+    socket.on("session", (ticket: Buffer) => this.#sessions.add(ticket));
+    // Resuming one of TLS 1.2 brings no other, but it may be used again.
+    const session = socket.getProtocol() === "TLSv1.2" && socket.isSessionReused() && socket.getSession();
+    if (session) this.#sessions.add(session);
   }
 
   /** Waits for what `#tlsSocket` has begun. */
@@ -113,7 +126,7 @@ export class Connector {
     const onSecure = (): void => {
       const error = verifyPeer(socket, tls);
       // Who resumes a session is not checked anew: only a peer that passed may leave one.
-      if (error === null) socket.on("session", (ticket: Buffer) => this.#sessions.add(ticket));
+      if (error === null) this.#keepSessions(socket);
       end(error);
     };
     const onError = (error: Error): void => end(toSslError(error, tls.host));

@@ -16,9 +16,13 @@ import { ResponseParser, type ResponseSink } from "../protocol/h1/response-parse
 import { BodyCollector } from "./body-collector.ts";
 import type { BodyFacts, Connection, ConnectionOwner, ConnectionSetup, Exchange } from "./connection.ts";
 import type { ByteReceiver, SocketReader } from "./socket-reader.ts";
+import { Upload, type UploadObserver } from "./upload.ts";
 
 /** An answer that came before the upload ended: how long the rest of the upload may take, in ms. */
 const UPLOAD_GRACE = 50;
+
+/** How long a body waits for 100 (Continue), in ms. */
+const CONTINUE_PATIENCE = 1000;
 
 /** What a connection is made of. */
 export interface Http1Settings {
@@ -35,7 +39,7 @@ export interface Http1Settings {
 let lastId = 0;
 
 /** An HTTP/1.1 connection. */
-export class Http1Connection implements Connection, ResponseSink, ByteReceiver, BodyFacts {
+export class Http1Connection implements Connection, ResponseSink, ByteReceiver, BodyFacts, UploadObserver {
   readonly id: number = ++lastId;
   readonly bornAt: number;
   readonly route: string;
@@ -55,6 +59,8 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
   #bytesWritten = 0;
   #paused = false;
   #grace: TimerEntry | null = null;
+  #continueTimer: TimerEntry | null = null;
+  #upload: Upload | null = null;
 
   constructor(socket: Socket, reader: SocketReader, settings: Http1Settings) {
     this.#socket = socket;
@@ -70,13 +76,13 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     socket.on("close", () => this.#onEnd());
   }
 
-  // --- Connection
+  // Connection
 
   send(exchange: Exchange): void {
     this.exchanges++;
     this.#exchange = exchange;
     this.#parser.start(exchange.bodiless);
-    this.#write(exchange.head, exchange.body);
+    this.#sendRequest(exchange);
     this.#armTimer();
   }
 
@@ -109,7 +115,7 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     this.#socket.unref();
   }
 
-  // --- BodyFacts
+  // BodyFacts
 
   get contentLength(): number | null {
     return this.#parser.contentLength;
@@ -123,7 +129,7 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     return this.#parser.transferCodings;
   }
 
-  // --- ByteReceiver
+  // ByteReceiver
 
   onBytes(bytes: Buffer, length: number): boolean {
     const exchange = this.#exchange;
@@ -138,9 +144,10 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
       this.#finish();
       return this.alive;
     }
+    if (this.#parser.inBody) exchange.onReceived(this.#parser.received);
     if (this.#paused) return false;
     if (this.#parser.inBody) this.#armTimer();
-    return true;
+    return this.alive;
   }
 
   readInto(): Buffer | null {
@@ -148,14 +155,40 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     return this.#direct;
   }
 
-  // --- ResponseSink
+  // UploadObserver
+
+  onSent(sent: number): void {
+    this.#bytesWritten = (this.#exchange?.head.length ?? 0) + sent;
+    if (!this.#parser.started) this.#armTimer();
+    this.#exchange?.onSent(sent, false);
+  }
+
+  onUploaded(): void {
+    this.#upload = null;
+    if (this.#grace !== null) {
+      if (this.#socket.writableLength === 0) this.#onWritten();
+      else this.#socket.once("drain", this.#onWritten);
+    }
+    this.#exchange?.onSent(this.#bytesWritten - this.#exchange.head.length, true);
+  }
+
+  onUploadFailed(error: HTTPError): void {
+    this.#upload = null;
+    if (this.#exchange === null) this.#die();
+    else this.#fail(error);
+  }
+
+  // ResponseSink
 
   onInformational(head: ResponseHead): void {
+    if (head.status === 100) this.#sendExpectedBody();
     this.#exchange?.onInformational(head);
   }
 
   onHead(head: ResponseHead): void {
     const exchange = this.#exchange!;
+    // The final answer came instead of 100: the body stays here, and the server must not wait for it.
+    if (this.#continueTimer?.armed) this.#dropExpectedBody();
     if (exchange.collect) this.#collector = new BodyCollector(this.#bodyLength());
     exchange.onHead(head, this);
   }
@@ -181,18 +214,54 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     return parser.framing === "length" ? parser.contentLength : null;
   }
 
-  #write(head: string, body: Uint8Array | null): void {
-    const socket = this.#socket;
-    this.#bytesWritten = head.length + (body?.length ?? 0);
-    if (body === null) {
-      socket.write(head, "latin1");
+  #sendRequest(exchange: Exchange): void {
+    const { head, body } = exchange;
+    this.#bytesWritten = head.length;
+    if (body === null || exchange.expectContinue || !(body instanceof Uint8Array)) {
+      this.#socket.write(head, "latin1");
+      if (body === null) return;
+      if (exchange.expectContinue) this.#awaitContinue();
+      else this.#sendBody();
       return;
     }
     // One system call for both.
-    socket.cork();
-    socket.write(head, "latin1");
-    socket.write(body, this.#onWritten);
-    socket.uncork();
+    this.#socket.cork();
+    this.#socket.write(head, "latin1");
+    this.#writeWhole(body);
+    this.#socket.uncork();
+  }
+
+  #sendBody(): void {
+    const body = this.#exchange?.body ?? null;
+    if (body === null) return;
+    if (body instanceof Uint8Array) {
+      this.#writeWhole(body);
+      return;
+    }
+    this.#upload = new Upload(this.#socket, body, this);
+    void this.#upload.run();
+  }
+
+  #writeWhole(body: Uint8Array): void {
+    this.#bytesWritten += body.length;
+    this.#socket.write(body, this.#onWritten);
+    this.#exchange?.onSent(body.length, true);
+  }
+
+  #awaitContinue(): void {
+    this.#continueTimer = new TimerEntry(() => this.#sendBody());
+    this.#timers.arm(this.#continueTimer, CONTINUE_PATIENCE);
+  }
+
+  #sendExpectedBody(): void {
+    if (!this.#continueTimer?.armed) return;
+    this.#continueTimer.disarm();
+    this.#sendBody();
+  }
+
+  #dropExpectedBody(): void {
+    this.#continueTimer?.disarm();
+    this.#parser.persistent = false;
   }
 
   /** False if the bytes broke the protocol. */
@@ -224,7 +293,7 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     this.resume();
     this.keepAliveHint = keepAliveHint(this.#parser.head);
     if (!this.#parser.persistent || !exchange.persistent) this.#die();
-    else if (this.#socket.writableLength === 0) this.#owner.idle();
+    else if (this.#upload === null && this.#socket.writableLength === 0) this.#owner.idle();
     else this.#awaitUpload();
     exchange.onEnd(body, this.#parser.trailers);
   }
@@ -297,6 +366,8 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     this.#collector = null;
     this.#timer.disarm();
     this.#grace?.disarm();
+    this.#continueTimer?.disarm();
+    this.#upload?.stop();
     this.#socket.destroy();
     if (trace.connectionClose.hasSubscribers) {
       trace.connectionClose.publish({ connection: this.id, route: this.route, exchanges: this.exchanges });

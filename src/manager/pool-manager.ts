@@ -82,7 +82,7 @@ export class PoolManager extends RequestMethods {
     const maxsize = typeof first === "number" ? first : numPools;
     this.headers = headers;
     this.pools = new RecentlyUsedContainer({ maxsize: maxsize ?? 10, disposeFunc: dropPool });
-    this.#commons = new Commons(maxConnections(options));
+    this.#commons = (options as SharedOptions)[COMMONS] ?? new Commons(maxConnections(options));
     this.#connectionPoolKw = this.#observe(frozenValues(poolOptions as PoolKwargs));
     // Redirects are the manager's: a number must not be turned into a Retry that refuses them.
     if (poolOptions.retries !== undefined)

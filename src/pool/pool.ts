@@ -28,6 +28,8 @@ export abstract class Ticket extends ListNode {
   /** @internal */ timer: TimerEntry | null = null;
   /** @internal */ expired: boolean = false;
   /** @internal */ reservation: Member | null = null;
+  /** Takes no connection that has been idle: what it is for has failed on one. */
+  fresh: boolean = false;
   /** Longest wait for a place in the pool, in ms. */
   abstract readonly poolTimeout: number;
   /** Longest time for a new connection to stand, in ms. */
@@ -118,7 +120,8 @@ export class Pool implements BudgetMember {
 
   /** Gives `ticket` a connection, at once or later, in the order of asking. */
   acquire(ticket: Ticket): void {
-    const member = this.#waiting.size === 0 ? this.#takeIdle() : null;
+    // While others wait nothing is idle, but for those that want no idle connection.
+    const member = ticket.fresh ? null : this.#takeIdle();
     if (member !== null) {
       member.reserve(ticket);
       return;
@@ -150,7 +153,7 @@ export class Pool implements BudgetMember {
     while (this.#undialled > this.#resting) {
       const [orphan] = this.#orphans;
       if (orphan !== undefined) this.#adopt(orphan);
-      else if (!this.#mayDial() || !this.settings.budget.take(this)) break;
+      else if (!this.#makeRoom() || !this.settings.budget.take(this)) break;
       else this.#dial();
     }
     this.#pumping = false;
@@ -161,9 +164,12 @@ export class Pool implements BudgetMember {
     return this.#waiting.size - (this.#dials.size - this.#orphans.size);
   }
 
-  #mayDial(): boolean {
+  /** Whether another dial may begin. What is idle now is not wanted by those who wait: it makes room. */
+  #makeRoom(): boolean {
     const { maxsize, block } = this.settings;
-    return this.#dials.size < MAX_DIALS && (!block || this.size < maxsize);
+    if (this.#dials.size >= MAX_DIALS) return false;
+    if (block && this.size >= maxsize) this.#idle.first?.close();
+    return !block || this.size < maxsize;
   }
 
   /** Passes over at most as many tickets as there are dials. */
@@ -216,6 +222,7 @@ export class Pool implements BudgetMember {
 
   /** @internal A dial has failed: its own ticket hears of it, if it still waits. */
   dialFailed(dial: Dialing, error: Error): void {
+    if (this.#freedDescriptor(dial, error)) return;
     this.#forget(dial);
     const ticket = dial.ticket;
     if (ticket !== null) {
@@ -225,6 +232,15 @@ export class Pool implements BudgetMember {
     this.settings.budget.give();
     ticket?.refused(error);
     this.pump();
+  }
+
+  /** No file descriptor was left: whether an idle connection was closed for the dial, and it goes on. */
+  #freedDescriptor(dial: Dialing, error: Error): boolean {
+    const idle = this.settings.budget.idle.first;
+    if (idle === null || dial.ticket === null || !isOutOfDescriptors(error) || !dial.mayGoOn) return false;
+    idle.value.close();
+    dial.goOn();
+    return true;
   }
 
   #forget(dial: Dialing): void {
@@ -288,6 +304,11 @@ export class Pool implements BudgetMember {
 
   /** @internal A reserved connection has died before its ticket could use it: the ticket is first in line again. */
   reservationLost(ticket: Ticket): void {
+    const member = this.#takeIdle();
+    if (member !== null) {
+      member.reserve(ticket);
+      return;
+    }
     this.#waiting.unshift(ticket);
     this.#startWait(ticket);
     this.pump();
@@ -370,6 +391,7 @@ class Dialing implements DialRequest {
   readonly owner: Member;
   readonly #pool: Pool;
   #handle: DialHandle | null = null;
+  #wentOn = false;
 
   constructor(pool: Pool, ticket: Ticket) {
     this.#pool = pool;
@@ -391,6 +413,17 @@ class Dialing implements DialRequest {
     this.#pool.dialFailed(this, error);
   }
 
+  /** Once. */
+  get mayGoOn(): boolean {
+    return !this.#wentOn;
+  }
+
+  /** Tries again after a failure. */
+  goOn(): void {
+    this.#wentOn = true;
+    this.start();
+  }
+
   orphan(): void {
     this.ticket = null;
     this.#handle?.unref();
@@ -407,6 +440,13 @@ class Dialing implements DialRequest {
     this.#handle?.abort();
     this.#pool.dialFailed(this, new ClosedPoolError("Pool is closed"));
   }
+}
+
+/** The limit of this process, or of the machine. */
+const OUT_OF_DESCRIPTORS = new Set(["EMFILE", "ENFILE"]);
+
+function isOutOfDescriptors({ cause }: Error): boolean {
+  return cause instanceof Error && OUT_OF_DESCRIPTORS.has((cause as NodeJS.ErrnoException).code ?? "");
 }
 
 type MemberState = "active" | "resting" | "reserved" | "idle" | "dead";

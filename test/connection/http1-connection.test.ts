@@ -60,6 +60,9 @@ class Bench implements ConnectionOwner {
       persistent: true,
       collect: true,
       readTimeout: Number.POSITIVE_INFINITY,
+      expectContinue: false,
+      onSent: () => {},
+      onReceived: () => {},
       onInformational: (head: Head) => this.log.push(`informational ${head.status}`),
       onHead: (head: Head, _facts: BodyFacts) => this.log.push(`head ${head.status}`),
       onBody: (bytes: Buffer) => {

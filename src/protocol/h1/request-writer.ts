@@ -56,8 +56,12 @@ export function checkMethod(method: string): void {
   }
 }
 
-/** The head of a request that has no fields of its own and no body: what {@link writeHead} would give, at once. */
+/**
+ * The head of a request that has no fields of its own and no body: what {@link writeHead} would give, at once.
+ * Throws `InvalidArgumentError` for a bad target.
+ */
 export function plainHead(method: string, target: string, tail: string): string {
+  checkTarget(target);
   return `${method} ${target} HTTP/1.1\r\n${tail}`;
 }
 
@@ -78,8 +82,7 @@ export function isBodiless(method: string): boolean {
 export function writeHead(request: RequestHead): WrittenHead {
   const { method, target, headers, defaults } = request;
   checkMethod(method);
-  if (!TARGET.test(target))
-    throw new InvalidArgumentError("Request target holds a character that must be encoded");
+  checkTarget(target);
   const framing = chooseFraming(request);
   let text = `${method} ${target} HTTP/1.1\r\n`;
   text += defaultField(headers, "Host", request.host);
@@ -88,6 +91,12 @@ export function writeHead(request: RequestHead): WrittenHead {
   text += defaultField(headers, "User-Agent", defaults.userAgent);
   if (headers !== null) for (const [name, value] of headers.items()) text += callerField(name, value);
   return { text: `${text}\r\n`, chunked: framing.chunked };
+}
+
+/** URLs of schemes of one's own are not encoded when they are parsed. */
+function checkTarget(target: string): void {
+  if (!TARGET.test(target))
+    throw new InvalidArgumentError("Request target holds a character that must be encoded");
 }
 
 function defaultField(headers: HTTPHeaderDict | null, name: string, value: string): string {

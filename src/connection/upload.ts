@@ -1,0 +1,161 @@
+/**
+ * Sends a streamed request body over a socket, as fast as the socket takes it and no faster.
+ *
+ * What the source gives must be as long as it declared: fewer or more bytes would be read as the next request.
+ */
+
+import type { Socket } from "node:net";
+import { RequestBodyError } from "../core/errors.ts";
+
+/** A part of a body, as its source gives it. */
+export type UploadPart = string | Uint8Array | ArrayBuffer;
+
+/** A body that is read while it is sent. */
+export interface BodyStream {
+  /** Declared length in bytes; `undefined`: sent in chunks (RFC 9112 §7.1). */
+  readonly length: number | undefined;
+  open(): AsyncIterable<UploadPart> | Iterable<UploadPart>;
+}
+
+/** Who is told how it goes. */
+export interface UploadObserver {
+  /** `sent` bytes of the body have been given to the socket. */
+  onSent(sent: number): void;
+  /** All of it was given to the socket. */
+  onUploaded(): void;
+  onUploadFailed(error: RequestBodyError): void;
+}
+
+type Parts = AsyncIterator<UploadPart> | Iterator<UploadPart>;
+
+/** One upload. */
+export class Upload {
+  readonly #socket: Socket;
+  readonly #stream: BodyStream;
+  readonly #observer: UploadObserver;
+  #parts: Parts | null = null;
+  #sent = 0;
+  #stopped = false;
+  #wake: (() => void) | null = null;
+
+  constructor(socket: Socket, stream: BodyStream, observer: UploadObserver) {
+    this.#socket = socket;
+    this.#stream = stream;
+    this.#observer = observer;
+  }
+
+  /** Sends until the source ends, `stop` is called, or something fails. Never rejects. */
+  async run(): Promise<void> {
+    try {
+      const source = this.#stream.open();
+      this.#parts =
+        Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+      await this.#sendParts(this.#parts);
+      if (!this.#stopped) this.#complete();
+    } catch (error) {
+      if (!this.#stopped) this.#fail(error);
+    }
+  }
+
+  /** Nobody wants the rest: the source is told, what it says is not heard any more. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#resume();
+    this.#closeSource();
+  }
+
+  async #sendParts(parts: Parts): Promise<void> {
+    for (;;) {
+      const { done, value } = await parts.next();
+      if (done === true || this.#stopped) return;
+      const bytes = toBytes(value);
+      if (bytes.length === 0) continue;
+      this.#count(bytes.length);
+      if (!this.#write(bytes)) await this.#drained();
+      if (this.#stopped) return;
+      this.#observer.onSent(this.#sent);
+    }
+  }
+
+  #count(length: number): void {
+    this.#sent += length;
+    const declared = this.#stream.length;
+    if (declared !== undefined && this.#sent > declared) {
+      throw new RequestBodyError(`The body is longer than its declared ${declared} bytes`, {
+        phase: "write",
+      });
+    }
+  }
+
+  /** False: the socket has enough for now. */
+  #write(bytes: Buffer): boolean {
+    if (this.#stream.length !== undefined) return this.#socket.write(bytes);
+    // Size, data and line end in one system call.
+    this.#socket.cork();
+    this.#socket.write(`${bytes.length.toString(16)}\r\n`, "latin1");
+    this.#socket.write(bytes);
+    const more = this.#socket.write("\r\n", "latin1");
+    this.#socket.uncork();
+    return more;
+  }
+
+  #complete(): void {
+    const declared = this.#stream.length;
+    if (declared === undefined) this.#socket.write("0\r\n\r\n", "latin1");
+    else if (this.#sent < declared) {
+      const got = `${this.#sent} of its declared ${declared} bytes`;
+      throw new RequestBodyError(`The body ended after ${got}`, { phase: "write" });
+    }
+    this.#stopped = true;
+    this.#observer.onUploaded();
+  }
+
+  #fail(cause: unknown): void {
+    this.#stopped = true;
+    this.#closeSource();
+    const error =
+      cause instanceof RequestBodyError
+        ? cause
+        : new RequestBodyError(
+            `The source of the body failed: ${cause instanceof Error ? cause.message : cause}`,
+            {
+              cause,
+              phase: "write",
+            },
+          );
+    this.#observer.onUploadFailed(error);
+  }
+
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      this.#socket.once("drain", this.#resume);
+    });
+  }
+
+  readonly #resume = (): void => {
+    this.#socket.off("drain", this.#resume);
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  };
+
+  #closeSource(): void {
+    try {
+      const closing = this.#parts?.return?.();
+      if (closing instanceof Promise) closing.catch(() => {});
+    } catch {
+      // The source was told; what it makes of that is its own affair.
+    }
+  }
+}
+
+function toBytes(part: UploadPart): Buffer {
+  if (typeof part === "string") return Buffer.from(part);
+  if (part instanceof ArrayBuffer) return Buffer.from(part);
+  if (ArrayBuffer.isView(part)) return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+  throw new RequestBodyError(`A part of the body is neither a string nor bytes but ${typeof part}`, {
+    phase: "write",
+  });
+}
