@@ -6,6 +6,7 @@
 import { InvalidArgumentError, UnrewindableBodyError } from "../core/errors.ts";
 import { formDataPayload } from "./form-data.ts";
 import { bytesOf, isBytes, kindOf } from "./pairs.ts";
+import { PartsPayload } from "./parts.ts";
 
 /** A part of a streamed body. */
 export type BodyPart = string | Uint8Array | ArrayBuffer;
@@ -46,6 +47,7 @@ export function encodeBody(body: unknown, options: EncodeOptions = {}): Payload 
   if (body instanceof URLSearchParams) return whole(Buffer.from(body.toString()), FORM_TYPE);
   if (body instanceof Blob) return blobPayload(body);
   if (body instanceof FormData) return formDataPayload(body);
+  if (body instanceof PartsPayload) return body;
   if (isFile(body)) return filePayload(body, options.bodyPos ?? 0);
   if (isIterable(body)) return iterablePayload(body);
   throw new InvalidArgumentError(

@@ -7,7 +7,7 @@ import { kindOf } from "./pairs.ts";
 export { guessContentType } from "./content-types.ts";
 
 /** Data of a field: text goes out as UTF-8, a number as decimal text, bytes as they are. */
-export type FieldData = string | number | Uint8Array | ArrayBuffer;
+export type FieldData = string | number | Uint8Array | ArrayBuffer | Blob;
 
 /**
  * A field's value: its data; or `[filename, data]`, whose type is guessed from the name; or

@@ -1,22 +1,15 @@
 /** The platform's `FormData` as multipart/form-data of known length, its files streamed. */
 
-import type { Payload } from "./encode.ts";
 import { formatMultipartHeaderParam } from "./fields.ts";
 import { chooseBoundary } from "./multipart.ts";
+import { PartsPayload } from "./parts.ts";
 
 const CRLF = Buffer.from("\r\n");
 
 /** The payload of `form`; the boundary stays the same however often it is sent. */
-export function formDataPayload(form: FormData): Payload {
+export function formDataPayload(form: FormData): PartsPayload {
   const boundary = chooseBoundary();
-  const parts = [...pieces(form, boundary)];
-  return {
-    bytes: null,
-    length: parts.reduce((sum, part) => sum + (part instanceof Blob ? part.size : part.length), 0),
-    contentType: `multipart/form-data; boundary=${boundary}`,
-    replayable: true,
-    open: () => read(parts),
-  };
+  return new PartsPayload([...pieces(form, boundary)], `multipart/form-data; boundary=${boundary}`);
 }
 
 function* pieces(form: FormData, boundary: string): Generator<Buffer | Blob> {
@@ -34,11 +27,4 @@ function header(name: string, value: string | File): string {
   if (typeof value === "string") return disposition;
   const type = value.type === "" ? "application/octet-stream" : value.type;
   return `${disposition}; ${formatMultipartHeaderParam("filename", value.name)}\r\nContent-Type: ${type}`;
-}
-
-async function* read(parts: readonly (Buffer | Blob)[]): AsyncGenerator<Uint8Array> {
-  for (const part of parts) {
-    if (part instanceof Blob) yield* part.stream() as unknown as AsyncIterable<Uint8Array>;
-    else yield part;
-  }
 }

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { InvalidArgumentError } from "../core/errors.ts";
 import { type FieldData, type FieldValue, RequestField } from "./fields.ts";
 import { asPair, bytesOf, fieldItems, isBytes, kindOf } from "./pairs.ts";
+import { PartsPayload } from "./parts.ts";
 
 /** Fields of a form: by name, or pairs and `RequestField`s in the order they are to have. */
 export type Fields =
@@ -33,11 +34,21 @@ export function chooseBoundary(): string {
  */
 export function encodeMultipartFormdata(fields: Fields, boundary?: string): MultipartBody {
   const chosen = boundary === undefined ? chooseBoundary() : checkBoundary(boundary);
-  return { body: Buffer.concat([...multipartPieces(fields, chosen)]), contentType: contentTypeOf(chosen) };
+  const pieces = [...multipartPieces(fields, chosen)];
+  if (!pieces.every((piece) => Buffer.isBuffer(piece))) {
+    throw new InvalidArgumentError("a Blob cannot be encoded at once: send it as a field of a request");
+  }
+  return { body: Buffer.concat(pieces as Buffer[]), contentType: contentTypeOf(chosen) };
+}
+
+/** As `encodeMultipartFormdata`, for sending: nothing is joined in memory, and `Blob`s are read while they are sent. */
+export function multipartPayload(fields: Fields, boundary?: string): PartsPayload {
+  const chosen = boundary === undefined ? chooseBoundary() : checkBoundary(boundary);
+  return new PartsPayload([...multipartPieces(fields, chosen)], contentTypeOf(chosen));
 }
 
 /** The pieces of the body in order. Each is whole in memory, so their total length is known before any is sent. */
-function* multipartPieces(fields: Fields, boundary: string): Generator<Buffer> {
+function* multipartPieces(fields: Fields, boundary: string): Generator<Buffer | Blob> {
   for (const field of requestFields(fields)) {
     yield Buffer.from(`--${boundary}\r\n${field.renderHeaders()}`);
     yield encodeData(field.data);
@@ -56,7 +67,8 @@ function* requestFields(fields: Fields): Generator<RequestField> {
   }
 }
 
-function encodeData(data: FieldData): Buffer {
+function encodeData(data: FieldData): Buffer | Blob {
+  if (data instanceof Blob) return data;
   if (typeof data === "string") return Buffer.from(data);
   if (typeof data === "number") return Buffer.from(String(data));
   if (isBytes(data)) return bytesOf(data);

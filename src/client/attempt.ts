@@ -51,13 +51,13 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   #resolve!: (response: HTTPResponse) => void;
   #reject!: (error: unknown) => void;
 
-  /** `startedAt`: `clock.now()` of the call, which may be earlier than this attempt. */
-  constructor(message: Message, settings: CallSettings, clock: Clock, startedAt: number) {
+  /** `startedAt` and `queuedAt`: `clock.now()` of the call and of this attempt. */
+  constructor(message: Message, settings: CallSettings, clock: Clock, startedAt: number, queuedAt: number) {
     super();
     this.#message = message;
     this.#settings = settings;
     this.#clock = clock;
-    this.stopwatch = new Stopwatch(startedAt, clock.now());
+    this.stopwatch = new Stopwatch(startedAt, queuedAt);
     this.head = message.head;
     this.body = message.body;
     this.expectContinue = message.expectContinue;

@@ -5,8 +5,8 @@
 
 import { ByteQueue } from "../body/byte-queue.ts";
 import { createDecoder, type Decoder } from "../body/decode.ts";
-import { BodyUsedError, DecodeError } from "../core/errors.ts";
-import type { BodySource } from "./body-source.ts";
+import { BodyUsedError, DecodeError, IncompleteRead } from "../core/errors.ts";
+import type { BodySource, Piece } from "./body-source.ts";
 
 /** What is decoded at once where the caller names no amount. */
 const STEP = 65_536;
@@ -23,9 +23,11 @@ export interface ReaderOptions {
   readonly allowTruncated: boolean;
   /** bytes */
   readonly maxDecodedSize: number;
+  /** Whether a body that ends before its declared length fails reads of a given size too. Default true. */
+  readonly enforceContentLength?: boolean;
 }
 
-/** The reading side of one response. */
+/** The reading side of one response. Its calls do not overlap: a read during another one is a `BodyUsedError`. */
 export class BodyReader {
   readonly source: BodySource;
   readonly options: ReaderOptions;
@@ -33,6 +35,9 @@ export class BodyReader {
   #decoder: Decoder | null = null;
   /** Raw first and decoded later is possible, the other way round is not. */
   #mode: "untouched" | "raw" | "decoded" = "untouched";
+  #reading = false;
+  /** The read under way names an amount. */
+  #sized = false;
   #ending = false;
   #size = 0;
 
@@ -48,42 +53,54 @@ export class BodyReader {
 
   /** All that is left. */
   async readAll(decode: boolean): Promise<Buffer> {
-    this.#begin(decode, "read");
-    while (await this.#fill(STEP)) {
-      // The buffer keeps it all.
+    this.#begin(decode, false, "read");
+    try {
+      while (await this.#fill(STEP)) {
+        // The buffer keeps it all.
+      }
+      return this.#buffer.getAll();
+    } finally {
+      this.#reading = false;
     }
-    return this.#buffer.getAll();
   }
 
   /** Exactly `amount` bytes, fewer only at the end. */
   async read(amount: number, decode: boolean): Promise<Buffer> {
-    this.#begin(decode, "read");
-    while (this.#buffer.length < amount && (await this.#fill(amount - this.#buffer.length))) {
-      // Until there is enough, or no more.
+    this.#begin(decode, true, "read");
+    try {
+      while (this.#buffer.length < amount && (await this.#fill(amount - this.#buffer.length))) {
+        // Until there is enough, or no more.
+      }
+      return this.#buffer.get(amount);
+    } finally {
+      this.#reading = false;
     }
-    return this.#buffer.get(amount);
   }
 
   /** What is there, or comes next, at most `amount` bytes; empty at the end. */
   async read1(amount: number, decode: boolean): Promise<Buffer> {
-    this.#begin(decode, "read1");
-    while (this.#buffer.length === 0 && (await this.#fill(amount))) {
-      // A decoder may need more than one part to give a byte.
+    this.#begin(decode, amount !== Number.POSITIVE_INFINITY, "read1");
+    try {
+      while (this.#buffer.length === 0 && (await this.#fill(amount))) {
+        // A decoder may need more than one part to give a byte.
+      }
+      return this.#buffer.get(amount);
+    } finally {
+      this.#reading = false;
     }
-    return this.#buffer.get(amount);
   }
 
-  /** The chunks of the chunked coding as they were sent, or pieces of them of at most `amount` bytes. */
-  async *chunks(amount: number, decode: boolean): AsyncGenerator<Buffer, void, undefined> {
-    this.#begin(decode, "readChunked");
-    const chunk = new ByteQueue();
-    for (let piece = await this.source.next(); piece !== null; piece = await this.source.next()) {
-      chunk.put(piece.bytes);
-      if (amount === Number.POSITIVE_INFINITY && !piece.endsChunk) continue;
-      this.#buffer.put(await this.#decode(chunk.getAll(), STEP));
-      yield* this.#pieces(amount);
+  /** The next chunk of the chunked coding as it was sent, or a piece of it of at most `amount` bytes; empty at the end. */
+  async readChunk(amount: number, decode: boolean): Promise<Buffer> {
+    this.#begin(decode, false, "readChunked");
+    try {
+      while (this.#buffer.length === 0 && (await this.#fillChunk(amount))) {
+        // A decoder may need more than one chunk to give a byte.
+      }
+      return this.#buffer.get(amount);
+    } finally {
+      this.#reading = false;
     }
-    while (await this.#fill(STEP)) yield* this.#pieces(amount);
   }
 
   /** Drops what is buffered and the decoder with what it holds. */
@@ -94,16 +111,24 @@ export class BodyReader {
     this.#ending = true;
   }
 
-  async *#pieces(amount: number): AsyncGenerator<Buffer, void, undefined> {
-    do {
-      while (this.#buffer.length > 0) yield this.#buffer.get(amount);
-    } while (this.#decoder?.hasUnconsumedTail === true && (await this.#fill(STEP)));
+  /** As `#fill`, with a chunk as a whole unless it is to be split anyway. */
+  async #fillChunk(amount: number): Promise<boolean> {
+    if (amount !== Number.POSITIVE_INFINITY || this.#decoder?.hasUnconsumedTail === true)
+      return this.#fill(STEP);
+    const chunk = new ByteQueue();
+    for (let piece = await this.#next(); piece !== null; piece = await this.#next()) {
+      chunk.put(piece.bytes);
+      if (piece.endsChunk) break;
+    }
+    if (chunk.length === 0) return this.#fill(STEP);
+    this.#buffer.put(await this.#decode(chunk.getAll(), STEP));
+    return true;
   }
 
   /** Brings up to `amount` bytes more into the buffer; false at the end. */
   async #fill(amount: number): Promise<boolean> {
     if (this.#decoder?.hasUnconsumedTail !== true) {
-      const piece = this.source.take() ?? (await this.source.next());
+      const piece = this.source.take() ?? (await this.#next());
       if (piece !== null) {
         this.#buffer.put(await this.#decode(piece.bytes, amount));
         return true;
@@ -113,6 +138,22 @@ export class BodyReader {
     }
     this.#buffer.put(await this.#decode(EMPTY, amount));
     return true;
+  }
+
+  async #next(): Promise<Piece | null> {
+    if (this.#ending) return null;
+    try {
+      return await this.source.next();
+    } catch (error) {
+      if (!this.#mayEndHere(error)) throw error;
+      return null;
+    }
+  }
+
+  /** As in urllib3, `enforceContentLength: false` is for reads of a given size only. */
+  #mayEndHere(error: unknown): boolean {
+    if (!this.#sized || this.options.enforceContentLength !== false) return false;
+    return error instanceof IncompleteRead && error.expected !== undefined;
   }
 
   async #decode(bytes: Buffer, amount: number): Promise<Buffer> {
@@ -136,7 +177,10 @@ export class BodyReader {
     });
   }
 
-  #begin(decode: boolean, method: string): void {
+  #begin(decode: boolean, sized: boolean, method: string): void {
+    if (this.#reading) {
+      throw new BodyUsedError("The body is being read: await each read before the next", { phase: "body" });
+    }
     if (!decode && this.#mode === "decoded") {
       const call = `${method}({ decodeContent: false })`;
       throw new BodyUsedError(`Calling ${call} is not supported after the body was read decoded.`, {
@@ -146,6 +190,9 @@ export class BodyReader {
     const mode = decode ? "decoded" : "raw";
     if (this.#mode !== mode) this.#useDecoder(decode);
     this.#mode = mode;
+    this.#sized = sized;
+    this.#reading = true;
+    if (this.source.dropped) this.drop();
   }
 
   #useDecoder(decode: boolean): void {

@@ -2,6 +2,7 @@
 
 import type { Connection } from "../connection/connection.ts";
 import type { Clock, Timer } from "../core/clock.ts";
+import { BodyUsedError } from "../core/errors.ts";
 
 /** Bytes kept for a reader that is slower than the server; then the socket is not read any further. */
 const HIGH_WATER = 65_536;
@@ -32,7 +33,10 @@ export class BodySource {
   #ended = false;
   #error: unknown = null;
   #wake: (() => void) | null = null;
-  #draining: { bytes: number; timer: Timer } | null = null;
+  #dropped = false;
+  /** What may still come before the connection is not worth it any more. */
+  #draining: { bytes: number; timer: Timer | null } | null = null;
+  #drained: (() => void)[] = [];
   #onEnd: (() => void) | null;
 
   /** `length` is the declared one, `null` where unknown; `onEnd` is called once, however the body ends. */
@@ -53,6 +57,11 @@ export class BodySource {
     return this.#ended && this.#queue.length === 0 && this.#error === null;
   }
 
+  /** Whether somebody said, before the end, that nobody will read the rest. */
+  get dropped(): boolean {
+    return this.#dropped;
+  }
+
   /** The connection, until the body has ended. */
   get connection(): Connection | null {
     return this.#connection;
@@ -63,7 +72,7 @@ export class BodySource {
   /** False: enough for now. */
   push(bytes: Buffer, endsChunk: boolean): boolean {
     this.wireBytes += bytes.length;
-    if (this.#draining !== null) return this.#drop(bytes.length);
+    if (this.#draining !== null) return this.#throwAway(bytes.length);
     this.#queue.push({ bytes, endsChunk });
     this.#queued += bytes.length;
     this.#wakeReader();
@@ -85,9 +94,10 @@ export class BodySource {
 
   // Read by the response.
 
-  /** The next part; `null` at the end. Rejects if the body broke off. */
+  /** The next part; `null` at the end. Rejects if the body broke off, or was dropped meanwhile. One call at a time. */
   async next(): Promise<Piece | null> {
     while (this.#queue.length === 0) {
+      if (this.#dropped) throw droppedError();
       if (this.#error !== null) throw this.#error;
       if (this.#ended) return null;
       await new Promise<void>((resolve) => {
@@ -111,35 +121,60 @@ export class BodySource {
 
   /** Nobody will read the rest: the connection is kept if little remains, else it is closed. */
   abandon(): void {
-    this.#queue = [];
-    this.#queued = 0;
+    this.#drop();
     if (this.#ended || this.#draining !== null) return;
     if (this.#length !== null && this.#length - this.wireBytes > DRAIN_BYTES) {
       this.destroy(null);
       return;
     }
-    this.#draining = {
-      bytes: DRAIN_BYTES,
-      timer: this.#clock.setTimer(() => this.destroy(null), DRAIN_TIME),
-    };
-    this.#paused = false;
-    this.#connection?.resume();
+    this.#drain(
+      DRAIN_BYTES,
+      this.#clock.setTimer(() => this.destroy(null), DRAIN_TIME),
+    );
   }
 
-  /** Closes the connection unless the body has ended; readers get `error`, or the end. */
+  /** Nobody will read the rest, but it shall come, however much it is; resolves when it has, or the body broke off. */
+  drain(): Promise<void> {
+    this.#drop();
+    if (this.#ended) return Promise.resolve();
+    this.#draining?.timer?.cancel();
+    this.#drain(Number.POSITIVE_INFINITY, null);
+    return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  /** Closes the connection unless the body has ended. Readers get `error`; `null` says that there are none. */
   destroy(error: unknown): void {
+    if (error === null) this.#drop();
     if (this.#ended) return;
     const connection = this.#connection;
     if (error !== null) {
-      this.#queue = [];
-      this.#queued = 0;
+      this.#clear();
       this.#error = error;
     }
     this.#finish();
     connection?.close();
   }
 
-  #drop(length: number): boolean {
+  /** A read under way must not take what has come for the whole. */
+  #drop(): void {
+    if (this.#ended && this.#queue.length === 0) return;
+    this.#dropped = true;
+    this.#clear();
+    this.#wakeReader();
+  }
+
+  #clear(): void {
+    this.#queue = [];
+    this.#queued = 0;
+  }
+
+  #drain(bytes: number, timer: Timer | null): void {
+    this.#draining = { bytes, timer };
+    this.#paused = false;
+    this.#connection?.resume();
+  }
+
+  #throwAway(length: number): boolean {
     this.#draining!.bytes -= length;
     if (this.#draining!.bytes < 0) this.destroy(null);
     return true;
@@ -149,8 +184,9 @@ export class BodySource {
     if (this.#ended) return;
     this.#ended = true;
     this.#connection = null;
-    this.#draining?.timer.cancel();
+    this.#draining?.timer?.cancel();
     this.#wakeReader();
+    for (const resolve of this.#drained) resolve();
     const onEnd = this.#onEnd;
     this.#onEnd = null;
     onEnd?.();
@@ -161,4 +197,8 @@ export class BodySource {
     this.#wake = null;
     wake?.();
   }
+}
+
+function droppedError(): BodyUsedError {
+  return new BodyUsedError("The response was closed while its body was being read", { phase: "body" });
 }

@@ -106,7 +106,9 @@ class Journey {
 
   /** The next attempt, ready to run. */
   attempt(): Attempt {
-    const attempt = new Attempt(this.#message!, this.#call.settings, this.#clock, this.#startedAt);
+    // The first attempt begins with the call.
+    const queuedAt = this.#attempts === 0 ? this.#startedAt : this.#clock.now();
+    const attempt = new Attempt(this.#message!, this.#call.settings, this.#clock, this.#startedAt, queuedAt);
     this.#guard?.watch(attempt);
     // Connections that were idle as long as the one that died may be dead too.
     attempt.fresh = this.#reason === "resend";

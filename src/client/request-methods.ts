@@ -1,10 +1,10 @@
 /** `request` and its two halves, over an `urlopen` that managers and pools each have (urllib3's `RequestMethods`). */
 
-import { encodeMultipartFormdata, type Fields } from "../body/multipart.ts";
+import { type Fields, multipartPayload } from "../body/multipart.ts";
 import { appendQuery, type QuerySource, urlencode } from "../body/urlencode.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
-import type { RequestOptions, UrlopenOptions } from "./options.ts";
+import type { RequestBody, RequestOptions, UrlopenOptions } from "./options.ts";
 import type { HTTPResponse } from "./response.ts";
 
 /** No options at all; by identity the sign that a request goes by the defaults. */
@@ -62,13 +62,10 @@ export abstract class RequestMethods {
         );
       }
       const { body, contentType } = encodeMultipart
-        ? encodeMultipartFormdata(fields, multipartBoundary)
+        ? multipartBody(fields, multipartBoundary)
         : { body: urlencode(fields as QuerySource), contentType: "application/x-www-form-urlencoded" };
-      return this.urlopen(upper(method), url, {
-        ...rest,
-        body,
-        headers: withType(rest.headers ?? this.headers, contentType),
-      });
+      const headers = withType(rest.headers ?? this.headers, contentType);
+      return this.urlopen(upper(method), url, { ...rest, body, headers });
     });
   }
 
@@ -104,6 +101,15 @@ function encodeJson(options: RequestOptions, headers: HeaderSource | null | unde
   const body = JSON.stringify(json);
   if (body === undefined) throw new InvalidArgumentError("'json' must be a value that JSON can express");
   return { ...rest, body, headers: withType(rest.headers ?? headers, "application/json") };
+}
+
+/** The body in the form in which it is sent: callers never see it. */
+function multipartBody(
+  fields: Fields,
+  boundary: string | undefined,
+): { body: RequestBody; contentType: string } {
+  const payload = multipartPayload(fields, boundary);
+  return { body: payload as unknown as RequestBody, contentType: payload.contentType };
 }
 
 /** A copy of `headers` with a Content-Type, unless it has one. */

@@ -3,7 +3,7 @@
 import type { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import type { Connection, Head } from "../connection/connection.ts";
-import { BodyUsedError, ResponseError, ResponseNotChunked } from "../core/errors.ts";
+import { BodyUsedError, InvalidArgumentError, ResponseError, ResponseNotChunked } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
 import { isRedirectStatus } from "../policy/redirect.ts";
 import type { Retry } from "../policy/retry.ts";
@@ -76,6 +76,7 @@ export class HTTPResponse {
   #wireBytes = 0;
   /** Of a streamed body; of a preloaded one once somebody reads it like a stream. */
   #reader: BodyReader | null = null;
+  #body: ReadableStream<Uint8Array> | null = null;
 
   constructor(init: HTTPResponseInit = {}) {
     if (init === RECEIVED) return;
@@ -212,11 +213,14 @@ export class HTTPResponse {
 
   /**
    * The next `amount` bytes of the body, fewer only at its end; without `amount` all that is left.
-   * Rejects with `BodyUsedError` if it is to be raw after it was read decoded, and with what broke the body off.
+   * Rejects with `BodyUsedError` if it is to be raw after it was read decoded, or while another read is under way; with
+   * what broke the body off; with `InvalidArgumentError` for an `amount` that is no whole number.
    */
   async read(amount?: number | null, options: ReadOptions = {}): Promise<Buffer> {
     const decode = this.#decodes(options);
-    if (amount !== undefined && amount !== null && amount >= 0) return this.#readable().read(amount, decode);
+    const size = sizeOf(amount);
+    // Awaited here and in `read1`: a response with a read under way must not count as forgotten.
+    if (size !== Number.POSITIVE_INFINITY) return await this.#readable().read(size, decode);
     const fresh = !this.bodyUsed;
     const data = await this.#readable().readAll(decode);
     if (fresh) this.#data = data;
@@ -224,8 +228,8 @@ export class HTTPResponse {
   }
 
   /** What is there or comes next, at most `amount` bytes; empty at the end. */
-  read1(amount?: number | null, options: ReadOptions = {}): Promise<Buffer> {
-    return this.#readable().read1(amount ?? Number.POSITIVE_INFINITY, this.#decodes(options));
+  async read1(amount?: number | null, options: ReadOptions = {}): Promise<Buffer> {
+    return await this.#readable().read1(sizeOf(amount), this.#decodes(options));
   }
 
   /**
@@ -241,7 +245,7 @@ export class HTTPResponse {
       return;
     }
     const decode = this.#decodes(options);
-    const amount = chunkSize ?? Number.POSITIVE_INFINITY;
+    const amount = sizeOf(chunkSize);
     for (;;) {
       const piece = await this.#readable().read(amount, decode);
       if (piece.length === 0) return;
@@ -259,8 +263,12 @@ export class HTTPResponse {
         phase: "body",
       });
     }
-    if (chunkSize === 0 || this.method === "HEAD") return;
-    yield* this.#readable().chunks(chunkSize ?? Number.POSITIVE_INFINITY, this.#decodes(options));
+    const amount = sizeOf(chunkSize);
+    for (;;) {
+      const piece = await this.#readable().readChunk(amount, this.#decodes(options));
+      if (piece.length === 0) return;
+      yield piece;
+    }
   }
 
   /** The body as it comes. Breaking off gives the connection back or closes it. */
@@ -276,9 +284,10 @@ export class HTTPResponse {
     }
   }
 
-  /** The body as a web stream of bytes. Cancelling it closes the response. */
+  /** The body as a web stream of bytes, always the same one. Cancelling it closes the response. */
   get body(): ReadableStream<Uint8Array> {
-    return webStream({ read1: (amount) => this.read1(amount), close: () => this.close() });
+    this.#body ??= webStream({ read1: (amount) => this.read1(amount), close: () => this.close() });
+    return this.#body;
   }
 
   /** The body as a Node stream. Destroying it closes the response. */
@@ -293,16 +302,9 @@ export class HTTPResponse {
 
   /** Reads what is left and throws it away, without decoding; errors too. */
   async drainConn(): Promise<void> {
-    const reader = this.#reader;
-    if (reader === null) return;
-    reader.drop();
-    try {
-      while ((await reader.source.next()) !== null) {
-        // Thrown away.
-      }
-    } catch {
-      // The connection is gone: there is nothing to drain.
-    }
+    if (this.#reader === null) return;
+    this.#reader.drop();
+    await this.#reader.source.drain();
   }
 
   /** Nobody will read the rest: the connection goes back if little of the body remains, else it is closed. */
@@ -349,6 +351,13 @@ export class HTTPResponse {
 }
 
 const RECEIVED: HTTPResponseInit = {};
+
+/** Bytes that a read asks for; none, or less than none, means as many as there are. */
+function sizeOf(amount: number | null | undefined): number {
+  if (amount === undefined || amount === null || amount < 0) return Number.POSITIVE_INFINITY;
+  if (Number.isInteger(amount) || amount === Number.POSITIVE_INFINITY) return amount;
+  throw new InvalidArgumentError(`an amount of bytes must be a whole number, not ${amount}`);
+}
 
 /** Responses that nobody can read any more give up their connections. */
 const forgotten = new FinalizationRegistry<BodyReader>((reader) => reader.source.abandon());

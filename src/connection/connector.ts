@@ -86,12 +86,8 @@ export class Connector {
 
   /** The handshake begins by itself once TCP stands; `tls.connect({ socket })` would lose `onread`. */
   #tlsSocket(options: NetConnectOpts, tls: TlsSettings): TLSSocket {
-    const socket = connect({ ...options, ...tls.connect });
-    // Before Node's own listener begins the handshake: an address that cannot be reached costs no session.
-    socket.prependOnceListener("connect", () => {
-      const session = this.#sessions.take();
-      if (session !== undefined) socket.setSession(session);
-    });
+    const session = this.#sessions.take();
+    const socket = connect({ ...options, ...tls.connect, ...(session === undefined ? {} : { session }) });
     // Without a listener during the handshake Node lets sessions of TLS 1.2 go.
     return socket.on("session", ignore);
   }

@@ -339,7 +339,8 @@ export class Pool implements BudgetMember {
   #keeps(member: Member): boolean {
     const { maxsize, budget, connectionMaxAge, clock } = this.settings;
     if (member.idleTime() <= 0) return false;
-    if (clock.now() - member.connection.bornAt >= connectionMaxAge) return false;
+    const aged = connectionMaxAge !== Number.POSITIVE_INFINITY;
+    if (aged && clock.now() - member.connection.bornAt >= connectionMaxAge) return false;
     if (this.#waiting.size > 0) return !budget.starving;
     return !this.#retired && this.idle < maxsize && !budget.contended;
   }

@@ -99,6 +99,18 @@ describe("kinds of bodies, their framing and type", () => {
     assert.equal((parsed.get("file") as File).type, "text/x");
   });
 
+  it("multipart fields may be Blobs, and have a known length", async () => {
+    const big = new Uint8Array(200_000).fill(120);
+    const request = await post({ fields: { a: "1", file: ["x.bin", new Blob([big])], more: big } });
+    assert.equal(framing(request), `content-length: ${request.body.length}`);
+    const type = request.header("content-type") ?? "";
+    const parsed = await new Response(new Uint8Array(request.body), {
+      headers: { "content-type": type },
+    }).formData();
+    assert.equal((parsed.get("file") as File).size, big.length);
+    assert.equal((parsed.get("more") as string).length, big.length);
+  });
+
   it("a Blob's type is the Content-Type unless the caller has one", async () => {
     const body = new Blob(["x"], { type: "image/png" });
     assert.equal((await post({ body })).header("content-type"), "image/png");
