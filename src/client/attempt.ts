@@ -4,7 +4,7 @@ import { decodeWhole, parseCodings } from "../body/decode.ts";
 import { ProgressMeter } from "../body/progress.ts";
 import type { BodyFacts, Connection, Exchange, Head } from "../connection/connection.ts";
 import type { Clock } from "../core/clock.ts";
-import { DecodeError, type HTTPError } from "../core/errors.ts";
+import { DecodeError, HTTPError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
 import type { Timeout } from "../policy/timeout.ts";
 import { Ticket } from "../pool/pool.ts";
@@ -85,6 +85,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
 
   stop(reason: unknown): void {
     if (this.source !== null) {
+      if (reason instanceof HTTPError) reason.describe({ method: this.method, url: this.url, phase: "body" });
       this.source.destroy(reason);
       return;
     }
@@ -201,7 +202,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
 
   /** The caller gets the response now, and its body as it comes. */
   #stream(response: HTTPResponse, facts: BodyFacts): void {
-    const { allowTruncated, maxDecodedSize } = this.#settings;
+    const { allowTruncated, maxDecodedSize, enforceContentLength } = this.#settings;
     const source = new BodySource(this.#connection!, facts.contentLength, this.#clock, () =>
       this.onBodyEnd?.(),
     );
@@ -212,8 +213,15 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
       decodeContent: this.decodeContent,
       allowTruncated,
       maxDecodedSize,
+      enforceContentLength,
+      facts: { method: this.method, url: this.url },
     });
     response.attach(reader, facts.chunked);
     this.#resolve(response);
+    // The promise holds the response, and the connection this attempt: a forgotten response could never be collected.
+    this.#resolve = ignore;
+    this.#reject = ignore;
   }
 }
+
+function ignore(): void {}

@@ -5,7 +5,7 @@
 
 import { ByteQueue } from "../body/byte-queue.ts";
 import { createDecoder, type Decoder } from "../body/decode.ts";
-import { BodyUsedError, DecodeError, IncompleteRead } from "../core/errors.ts";
+import { BodyUsedError, DecodeError, type ErrorFacts, HTTPError, IncompleteRead } from "../core/errors.ts";
 import type { BodySource, Piece } from "./body-source.ts";
 
 /** What is decoded at once where the caller names no amount. */
@@ -23,8 +23,10 @@ export interface ReaderOptions {
   readonly allowTruncated: boolean;
   /** bytes */
   readonly maxDecodedSize: number;
-  /** Whether a body that ends before its declared length fails reads of a given size too. Default true. */
+  /** Whether a body that ends before its declared length fails reads of a part too. Default true. */
   readonly enforceContentLength?: boolean;
+  /** Method and URL, for errors. */
+  readonly facts?: ErrorFacts;
 }
 
 /** The reading side of one response. Its calls do not overlap: a read during another one is a `BodyUsedError`. */
@@ -36,8 +38,8 @@ export class BodyReader {
   /** Raw first and decoded later is possible, the other way round is not. */
   #mode: "untouched" | "raw" | "decoded" = "untouched";
   #reading = false;
-  /** The read under way names an amount. */
-  #sized = false;
+  /** The read under way is not for all that is left. */
+  #partial = false;
   #ending = false;
   #size = 0;
 
@@ -79,9 +81,9 @@ export class BodyReader {
 
   /** What is there, or comes next, at most `amount` bytes; empty at the end. */
   async read1(amount: number, decode: boolean): Promise<Buffer> {
-    this.#begin(decode, amount !== Number.POSITIVE_INFINITY, "read1");
+    this.#begin(decode, true, "read1");
     try {
-      while (this.#buffer.length === 0 && (await this.#fill(amount))) {
+      while (amount > 0 && this.#buffer.length === 0 && (await this.#fill(amount))) {
         // A decoder may need more than one part to give a byte.
       }
       return this.#buffer.get(amount);
@@ -92,9 +94,9 @@ export class BodyReader {
 
   /** The next chunk of the chunked coding as it was sent, or a piece of it of at most `amount` bytes; empty at the end. */
   async readChunk(amount: number, decode: boolean): Promise<Buffer> {
-    this.#begin(decode, false, "readChunked");
+    this.#begin(decode, true, "readChunked");
     try {
-      while (this.#buffer.length === 0 && (await this.#fillChunk(amount))) {
+      while (amount > 0 && this.#buffer.length === 0 && (await this.#fillChunk(amount))) {
         // A decoder may need more than one chunk to give a byte.
       }
       return this.#buffer.get(amount);
@@ -103,8 +105,9 @@ export class BodyReader {
     }
   }
 
-  /** Drops what is buffered and the decoder with what it holds. */
+  /** Drops what is buffered and the decoder with what it holds. A read under way finds out at the source. */
   drop(): void {
+    if (this.#reading) return;
     this.#buffer.getAll();
     this.#decoder?.close();
     this.#decoder = null;
@@ -150,9 +153,9 @@ export class BodyReader {
     }
   }
 
-  /** As in urllib3, `enforceContentLength: false` is for reads of a given size only. */
+  /** As in urllib3, `enforceContentLength: false` does not count for reads of all that is left. */
   #mayEndHere(error: unknown): boolean {
-    if (!this.#sized || this.options.enforceContentLength !== false) return false;
+    if (!this.#partial || this.options.enforceContentLength !== false) return false;
     return error instanceof IncompleteRead && error.expected !== undefined;
   }
 
@@ -162,6 +165,7 @@ export class BodyReader {
       if (decoder === null) return this.#count(bytes);
       return await (this.#ending ? decoder.flush(amount) : decoder.decompress(bytes, amount));
     } catch (error) {
+      if (error instanceof HTTPError) error.describe(this.options.facts ?? {});
       this.source.destroy(error);
       throw error;
     }
@@ -177,7 +181,7 @@ export class BodyReader {
     });
   }
 
-  #begin(decode: boolean, sized: boolean, method: string): void {
+  #begin(decode: boolean, partial: boolean, method: string): void {
     if (this.#reading) {
       throw new BodyUsedError("The body is being read: await each read before the next", { phase: "body" });
     }
@@ -190,9 +194,9 @@ export class BodyReader {
     const mode = decode ? "decoded" : "raw";
     if (this.#mode !== mode) this.#useDecoder(decode);
     this.#mode = mode;
-    this.#sized = sized;
-    this.#reading = true;
     if (this.source.dropped) this.drop();
+    this.#partial = partial;
+    this.#reading = true;
   }
 
   #useDecoder(decode: boolean): void {

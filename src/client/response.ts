@@ -344,8 +344,8 @@ export class HTTPResponse {
       this.#bodyUsed = true;
       return this.#data;
     }
-    if (this.bodyUsed)
-      throw new BodyUsedError("The body was read already, or is being read", { phase: "body" });
+    if (this.bodyUsed || this.#reader.source.dropped)
+      throw new BodyUsedError("The body was read already, is being read, or was given up", { phase: "body" });
     return this.read();
   }
 }

@@ -95,6 +95,11 @@ export interface Connection {
   /** The server's `Keep-Alive: timeout=` in ms; `null` where it gave none. */
   readonly keepAliveHint: number | null;
   send(exchange: Exchange): void;
+  /**
+   * Whether all that was sent has left the process. A connection reports idle before that (TLS tells a turn late), and
+   * dies if it takes too long.
+   */
+  isFlushed(): boolean;
   /** Goes on reading after `onBody` returned false. */
   resume(): void;
   /** Stops reading until `resume`. */

@@ -107,6 +107,13 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     if (error !== undefined) exchange?.onError(error);
   }
 
+  isFlushed(): boolean {
+    if (this.#socket.writableLength > 0) return false;
+    this.#grace?.disarm();
+    this.#grace = null;
+    return true;
+  }
+
   ref(): void {
     this.#socket.ref();
   }
@@ -165,11 +172,8 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
 
   onUploaded(): void {
     this.#upload = null;
-    if (this.#grace !== null) {
-      if (this.#socket.writableLength === 0) this.#onWritten();
-      else this.#socket.once("drain", this.#onWritten);
-    }
-    this.#exchange?.onSent(this.#bytesWritten - this.#exchange.head.length, true);
+    if (this.#exchange === null) this.#owner.idle();
+    else this.#exchange.onSent(this.#bytesWritten - this.#exchange.head.length, true);
   }
 
   onUploadFailed(error: HTTPError): void {
@@ -244,7 +248,7 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
 
   #writeWhole(body: Uint8Array): void {
     this.#bytesWritten += body.length;
-    this.#socket.write(body, this.#onWritten);
+    this.#socket.write(body);
     this.#exchange?.onSent(body.length, true);
   }
 
@@ -293,23 +297,18 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     this.resume();
     this.keepAliveHint = keepAliveHint(this.#parser.head);
     if (!this.#parser.persistent || !exchange.persistent) this.#die();
-    else if (this.#upload === null && this.#socket.writableLength === 0) this.#owner.idle();
-    else this.#awaitUpload();
+    else {
+      if (this.#upload !== null || this.#socket.writableLength > 0) this.#startGrace();
+      if (this.#upload === null) this.#owner.idle();
+    }
     exchange.onEnd(body, this.#parser.trailers);
   }
 
   /** The answer came before the request was written: the connection is kept only if that ends soon. */
-  #awaitUpload(): void {
+  #startGrace(): void {
     this.#grace = new TimerEntry(() => this.#die());
     this.#timers.arm(this.#grace, UPLOAD_GRACE);
   }
-
-  readonly #onWritten = (): void => {
-    if (this.#grace === null) return;
-    this.#grace.disarm();
-    this.#grace = null;
-    if (this.alive) this.#owner.idle();
-  };
 
   #onTimeout(): void {
     const wait = this.#exchange?.readTimeout;

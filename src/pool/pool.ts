@@ -515,6 +515,11 @@ class Member extends ListNode implements ConnectionOwner, TurnEntry, IdleMember 
   }
 
   onTurn(): void {
+    if (this.#state === "dead") return;
+    if (!this.connection.isFlushed()) {
+      this.#pool.settings.turn.add(this);
+      return;
+    }
     if (this.#state === "resting") this.#pool.rested(this);
     if (this.#state !== "reserved") return;
     const ticket = this.#unbind()!;

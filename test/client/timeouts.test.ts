@@ -26,7 +26,7 @@ function slowly(world: World, gap: number, ...parts: string[]): Dialled {
   return async (connection) => {
     await connection.readHead();
     for (const part of parts) {
-      await new Promise<void>((resolve) => world.clock.setTimer(resolve, gap));
+      await world.sleep(gap);
       await connection.send(part);
     }
   };

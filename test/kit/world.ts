@@ -21,7 +21,7 @@ import {
 import { settle, VirtualClock } from "./clock.ts";
 import { type HttpHandler, type OriginRequest, serveHttp } from "./http-origin.ts";
 import { OriginConnection, PeerGone } from "./origin-connection.ts";
-import { asSocket, type OnRead, type Wire, wirePair } from "./wire.ts";
+import { asSocket, type OnRead, type Wire, type WireOptions, wirePair } from "./wire.ts";
 
 /** What comes of one connection attempt: a server, an error code, or nothing for ever. */
 export type Dialled = ((connection: OriginConnection) => Promise<void> | void) | `E${string}` | "hang";
@@ -39,6 +39,8 @@ interface Host {
 
 /** A virtual clock that knows when its next timer is due. */
 class WorldClock extends VirtualClock implements Clock {
+  /** Called around what a timer does. */
+  step: (run: () => void) => void = (run) => run();
   readonly #due = new Set<{ at: number }>();
 
   override setTimer(callback: () => void, delay: number): Timer {
@@ -46,7 +48,7 @@ class WorldClock extends VirtualClock implements Clock {
     this.#due.add(entry);
     const timer = super.setTimer(() => {
       this.#due.delete(entry);
-      callback();
+      this.step(callback);
     }, delay);
     return {
       cancel: () => {
@@ -83,13 +85,19 @@ export class World implements Disposable {
   step: (name: string, run: () => void) => void = (_name, run) => run();
   /** Whether this call fails. */
   fails: (call: Fallible) => boolean = () => false;
+  #sleeping = 0;
   readonly #hosts: Host[] = [];
   readonly #silent = new Set<string>();
   readonly #numbers = new Map<unknown, number>();
   readonly #subscriptions: [name: string, listener: (message: unknown) => void][] = [];
 
-  constructor({ maxConnections = 1024 }: { maxConnections?: number } = {}) {
+  readonly #pieces: WireOptions;
+
+  /** `chunkSize`: what servers send arrives in pieces of so many bytes. */
+  constructor({ maxConnections = 1024, chunkSize }: { maxConnections?: number; chunkSize?: number } = {}) {
+    this.#pieces = chunkSize === undefined ? {} : { chunkSize };
     this.commons = new Commons(maxConnections, this.clock);
+    this.clock.step = (run) => this.step("timer", run);
     this.#listen(
       "attempt:start",
       ({ attempt, reason, method, url }) => `attempt ${attempt} ${reason} ${method} ${url}`,
@@ -176,12 +184,20 @@ export class World implements Disposable {
     return this.wires.filter((wire) => !wire.destroyed);
   }
 
+  /** A server waits; its timers are not counted as leftovers. */
+  async sleep(ms: number): Promise<void> {
+    this.#sleeping++;
+    await new Promise<void>((resolve) => this.clock.setTimer(resolve, ms));
+    this.#sleeping--;
+  }
+
   /** What is still held, once every pool is closed: nothing. */
   leftovers(): string[] {
     const { clock, commons, failures } = this;
+    const timers = clock.pending - this.#sleeping;
     return [
       ...this.open.map((_, index) => `open wire ${index}`),
-      ...(clock.pending === 0 ? [] : [`${clock.pending} timers`]),
+      ...(timers === 0 ? [] : [`${timers} timers`]),
       ...(commons.budget.open === 0 ? [] : [`${commons.budget.open} places of the budget`]),
       ...failures.map((failure) => `server: ${failure}`),
     ];
@@ -234,6 +250,7 @@ export class World implements Disposable {
     const outcome = this.fails("connect") ? "ECONNREFUSED" : behaviour;
     const [client, server] = wirePair({
       clock: this.clock,
+      server: this.#pieces,
       schedule: (deliver) => queueMicrotask(() => this.step("deliver", deliver)),
       client: {
         connecting: true,

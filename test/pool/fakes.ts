@@ -39,6 +39,12 @@ export class FakeConnection implements Connection {
     this.#request.owner.dead();
   }
 
+  flushed = true;
+
+  isFlushed(): boolean {
+    return this.flushed;
+  }
+
   pause(): void {}
   resume(): void {}
 

@@ -45,6 +45,22 @@ describe("acquire and release", () => {
     assert.equal(pool.counters.reused, 1);
   });
 
+  it("does not give a connection again before its request has been written", () => {
+    const world = new World();
+    const pool = world.pool({ maxsize: 1 });
+    const a = world.ask(pool);
+    const connection = world.dials[0]!.succeed();
+    const b = world.ask(pool);
+    connection.flushed = false;
+    connection.finish();
+    world.poll();
+    world.poll();
+    assert.equal(b.settled, 0);
+    connection.flushed = true;
+    world.poll();
+    assert.equal(b.connection, a.connection);
+  });
+
   it("kills a resting connection that gets bytes, and dials for whoever waits for it", () => {
     const world = new World();
     const pool = world.pool({ maxsize: 1 });

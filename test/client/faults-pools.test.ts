@@ -1,0 +1,101 @@
+/** The fault catalogue, rows about pools: what they share, and what happens when it is taken away. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ClosedPoolError, type HTTPResponse, Retry } from "../../src/index.ts";
+import { ok } from "../kit/answers.ts";
+import { script, World } from "../kit/world.ts";
+
+const OK = ok("good");
+
+async function tidy(world: World, pool: { close(): void }): Promise<void> {
+  pool.close();
+  await world.rest();
+  assert.deepEqual(world.leftovers(), []);
+}
+
+describe("pools", () => {
+  it("row 45: after the machine slept, idle connections are not trusted", async () => {
+    using world = new World().http("a.test");
+    const pool = world.pool("a.test");
+    await world.run(pool.request("GET", "/"));
+    await world.rest();
+    world.clock.suspend(3_600_000);
+    await world.run(pool.request("GET", "/"));
+    assert.deepEqual([pool.numConnections, world.open.length], [2, 1]);
+    await tidy(world, pool);
+  });
+
+  it("row 46: closed with requests active, dialling and waiting: they finish; new ones are refused", async () => {
+    using world = new World();
+    world.host(
+      "a.test",
+      script(async (connection) => {
+        await world.sleep(100);
+        await connection.send(OK);
+      }),
+    );
+    const pool = world.pool("a.test", { maxsize: 2 });
+    const all = [1, 2, 3, 4].map((n) => pool.request("GET", `/${n}`));
+    pool.close();
+    await world.run(Promise.all(all));
+    assert.ok((await world.failure(pool.request("GET", "/5"))) instanceof ClosedPoolError);
+    await tidy(world, pool);
+  });
+
+  it("row 47: 200 requests over 2 connections, half of them aborted: in order, none lost", async () => {
+    using world = new World().http("a.test", ({ target }) => target);
+    const pool = world.pool("a.test", { maxsize: 2 });
+    const controllers: AbortController[] = [];
+    const all = Array.from({ length: 200 }, (_, n) => {
+      const controller = new AbortController();
+      controllers.push(controller);
+      return pool.request("GET", `/${n}`, { signal: controller.signal });
+    });
+    for (let n = 0; n < 200; n += 2) controllers[n + (n % 4 === 0 ? 1 : 0)]!.abort(n);
+    const settled = await world.run(Promise.allSettled(all));
+    const done = settled.flatMap((one) =>
+      one.status === "fulfilled" ? [String((one.value as HTTPResponse).data)] : [],
+    );
+    assert.equal(done.length, 100);
+    assert.deepEqual(
+      world.received.map(({ target }) => target),
+      done,
+    );
+    await world.rest();
+    assert.deepEqual([pool.numBusy, pool.numQueued, pool.numIdle], [0, 0, 2]);
+    await tidy(world, pool);
+  });
+
+  it("row 48: a rare host is served although a busy one takes every connection", async () => {
+    using world = new World({ maxConnections: 2 });
+    world.http("busy.test", async () => {
+      await world.sleep(10);
+      return "x";
+    });
+    world.http("rare.test");
+    const manager = world.manager();
+    const busy = Array.from({ length: 50 }, () => manager.request("GET", "http://busy.test/"));
+    await world.rest();
+    await world.run(manager.request("GET", "http://rare.test/"));
+    assert.equal(world.clock.now(), 10);
+    await world.run(Promise.all(busy));
+    assert.ok(manager.stats().openConnections <= 2);
+  });
+
+  it("row 50: a listener that throws ends its own request with its error, and nothing else", async () => {
+    using world = new World().host("a.test", script(`HTTP/1.1 103 X\r\n\r\n${OK}`, OK));
+    const pool = world.pool("a.test", { maxsize: 1 });
+    const boom = new Error("boom");
+    const onInformational = (): void => {
+      throw boom;
+    };
+    const retries = new Retry({ total: 5 });
+    const failing = pool.request("GET", "/", { onInformational, retries });
+    assert.equal(await world.failure(failing), boom);
+    assert.equal(world.events(/^attempt/).length, 1);
+    assert.equal(String((await world.run(pool.request("GET", "/"))).data), "good");
+    assert.deepEqual([pool.numBusy, pool.numQueued], [0, 0]);
+    await tidy(world, pool);
+  });
+});
