@@ -7,23 +7,9 @@ import { InvalidArgumentError, UnrewindableBodyError } from "../core/errors.ts";
 import { formDataPayload } from "./form-data.ts";
 import { bytesOf, isBytes, kindOf } from "./pairs.ts";
 import { PartsPayload } from "./parts.ts";
+import type { BodyPart, Payload } from "./payload.ts";
 
-/** A part of a streamed body. */
-export type BodyPart = string | Uint8Array | ArrayBuffer;
-
-/** A body ready to be sent. */
-export interface Payload {
-  /** The whole body, where it is in memory. */
-  readonly bytes: Uint8Array | null;
-  /** In bytes; `undefined` where it is not known. */
-  readonly length: number | undefined;
-  /** The Content-Type it implies, unless the caller gives one. */
-  readonly contentType: string | null;
-  /** Whether it can be opened again. */
-  readonly replayable: boolean;
-  /** The body from its start. Throws `UnrewindableBodyError` if it was opened before and cannot be again. */
-  open(): AsyncIterable<BodyPart> | Iterable<BodyPart>;
-}
+export type { BodyPart, Payload } from "./payload.ts";
 
 /** What `fs.promises.open` gives, as far as it is needed. */
 interface FileLike {

@@ -1,6 +1,6 @@
 /** A body made of parts of known length, sent one after the other without being joined in memory. */
 
-import type { Payload } from "./encode.ts";
+import type { Payload } from "./payload.ts";
 
 /** Up to this size joining the parts is cheaper than sending them one by one, in bytes. */
 const JOIN_LIMIT = 65_536;

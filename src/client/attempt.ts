@@ -4,7 +4,7 @@ import { decodeWhole, parseCodings } from "../body/decode.ts";
 import { ProgressMeter } from "../body/progress.ts";
 import type { BodyFacts, Connection, Exchange, Head } from "../connection/connection.ts";
 import type { Clock } from "../core/clock.ts";
-import { DecodeError, HTTPError } from "../core/errors.ts";
+import { DecodeError, type ErrorFacts, HTTPError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
 import type { Timeout } from "../policy/timeout.ts";
 import { Ticket } from "../pool/pool.ts";
@@ -31,6 +31,8 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   readTimeout: number;
   readonly method: string;
   readonly url: string;
+  /** 1 for the first try. */
+  attempt: number = 1;
   readonly decodeContent: boolean;
   readonly stopwatch: Stopwatch;
   /** The body of a streamed answer, once its head has come. */
@@ -85,7 +87,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
 
   stop(reason: unknown): void {
     if (this.source !== null) {
-      if (reason instanceof HTTPError) reason.describe({ method: this.method, url: this.url, phase: "body" });
+      if (reason instanceof HTTPError) reason.describe({ ...this.#facts(), phase: "body" });
       this.source.destroy(reason);
       return;
     }
@@ -170,7 +172,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   onError(error: HTTPError): void {
     this.#connection = null;
     if (this.source === null) this.#reject(error);
-    else this.source.fail(error.describe({ method: this.method, url: this.url }));
+    else this.source.fail(error.describe(this.#facts()));
   }
 
   /** What a callback throws ends the request. */
@@ -181,6 +183,10 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
     } catch (error) {
       this.stop(error);
     }
+  }
+
+  #facts(): ErrorFacts {
+    return { method: this.method, url: this.url, attempt: this.attempt };
   }
 
   #complete(response: HTTPResponse, data: Buffer, body: Buffer, trailers: string): void {
@@ -214,7 +220,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
       allowTruncated,
       maxDecodedSize,
       enforceContentLength,
-      facts: { method: this.method, url: this.url },
+      facts: this.#facts(),
     });
     response.attach(reader, facts.chunked);
     this.#resolve(response);

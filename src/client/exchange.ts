@@ -112,7 +112,7 @@ class Journey {
     this.#guard?.watch(attempt);
     // Connections that were idle as long as the one that died may be dead too.
     attempt.fresh = this.#reason === "resend";
-    this.#attempts++;
+    attempt.attempt = ++this.#attempts;
     this.wait = 0;
     if (trace.attemptStart.hasSubscribers) {
       trace.attemptStart.publish({ ...this.#facts(), attempt: this.#attempts, reason: this.#reason });

@@ -11,52 +11,21 @@
  *  7. A retired pool serves whoever has come and still comes, but keeps no connection.
  */
 
-import type { Connection, ConnectionOwner } from "../connection/connection.ts";
 import type { Clock } from "../core/clock.ts";
 import { type CoarseTimers, TimerEntry } from "../core/coarse-timers.ts";
-import { ClosedPoolError, EmptyPoolError } from "../core/errors.ts";
-import type { BudgetMember, ConnectionBudget, IdleMember } from "./budget.ts";
-import { Link, LinkedList, ListNode } from "./linked-list.ts";
-import type { Turn, TurnEntry } from "./turn.ts";
+import { EmptyPoolError } from "../core/errors.ts";
+import type { BudgetMember, ConnectionBudget } from "./budget.ts";
+import { type DialHandle, Dialing, type DialRequest } from "./dialing.ts";
+import { Link, LinkedList } from "./linked-list.ts";
+import type { Member, MemberState } from "./member.ts";
+import type { Ticket } from "./ticket.ts";
+import type { Turn } from "./turn.ts";
+
+export type { DialHandle, DialRequest } from "./dialing.ts";
+export { Ticket } from "./ticket.ts";
 
 /** Dials under way at once per pool: hung dials must not grow without bound. */
 export const MAX_DIALS: number = 64;
-
-/** A request that waits for a connection. */
-export abstract class Ticket extends ListNode {
-  /** @internal */ dial: Dialing | null = null;
-  /** @internal */ timer: TimerEntry | null = null;
-  /** @internal */ expired: boolean = false;
-  /** @internal */ reservation: Member | null = null;
-  /** Takes no connection that has been idle: what it is for has failed on one. */
-  fresh: boolean = false;
-  /** Longest wait for a place in the pool, in ms. */
-  abstract readonly poolTimeout: number;
-  /** Longest time for a new connection to stand, in ms. */
-  abstract readonly connectTimeout: number;
-
-  /** The connection is this ticket's until it reports idle or dead. `fresh`: it was never used before. */
-  abstract granted(connection: Connection): void;
-  /** There will be no connection. */
-  abstract refused(error: Error): void;
-}
-
-/** A dial under way, as the pool's maker of connections sees it. */
-export interface DialRequest {
-  readonly connectTimeout: number;
-  /** To be given to the connection at birth. */
-  readonly owner: ConnectionOwner;
-  /** Exactly one of the two is called, once, later. */
-  connected(connection: Connection): void;
-  failed(error: Error): void;
-}
-
-/** Stops a dial, or lets the process end although it is under way. */
-export interface DialHandle {
-  abort(): void;
-  unref(): void;
-  ref(): void;
-}
 
 /** What a pool is made of. */
 export interface PoolSettings {
@@ -385,178 +354,9 @@ export class Pool implements BudgetMember {
   }
 }
 
-/** A dial and the ticket it was begun for, as long as that still waits. */
-class Dialing implements DialRequest {
-  ticket: Ticket | null;
-  readonly connectTimeout: number;
-  readonly owner: Member;
-  readonly #pool: Pool;
-  #handle: DialHandle | null = null;
-  #wentOn = false;
-
-  constructor(pool: Pool, ticket: Ticket) {
-    this.#pool = pool;
-    this.ticket = ticket;
-    this.connectTimeout = ticket.connectTimeout;
-    this.owner = new Member(pool);
-  }
-
-  start(): void {
-    this.#handle = this.#pool.settings.dial(this);
-  }
-
-  connected(connection: Connection): void {
-    this.owner.connection = connection;
-    this.#pool.dialled(this, this.owner);
-  }
-
-  failed(error: Error): void {
-    this.#pool.dialFailed(this, error);
-  }
-
-  /** Once. */
-  get mayGoOn(): boolean {
-    return !this.#wentOn;
-  }
-
-  /** Tries again after a failure. */
-  goOn(): void {
-    this.#wentOn = true;
-    this.start();
-  }
-
-  orphan(): void {
-    this.ticket = null;
-    this.#handle?.unref();
-  }
-
-  adopt(ticket: Ticket): void {
-    this.ticket = ticket;
-    this.#handle?.ref();
-  }
-
-  /** For an orphan only. */
-  abort(): void {
-    this.ticket = null;
-    this.#handle?.abort();
-    this.#pool.dialFailed(this, new ClosedPoolError("Pool is closed"));
-  }
-}
-
 /** The limit of this process, or of the machine. */
 const OUT_OF_DESCRIPTORS = new Set(["EMFILE", "ENFILE"]);
 
 function isOutOfDescriptors({ cause }: Error): boolean {
   return cause instanceof Error && OUT_OF_DESCRIPTORS.has((cause as NodeJS.ErrnoException).code ?? "");
-}
-
-type MemberState = "active" | "resting" | "reserved" | "idle" | "dead";
-
-/** A connection's place in the pool, and its owner. */
-class Member extends ListNode implements ConnectionOwner, TurnEntry, IdleMember {
-  connection!: Connection;
-  readonly #pool: Pool;
-  readonly #budgetLink = new Link<IdleMember>(this);
-  readonly #timer = new TimerEntry(() => this.close());
-  #state: MemberState = "active";
-  #ticket: Ticket | null = null;
-  /** Time of day at which it is too old, for a clock that stood still while the machine slept. */
-  #staleAt = 0;
-
-  constructor(pool: Pool) {
-    super();
-    this.#pool = pool;
-  }
-
-  // Reported by the connection.
-
-  idle(): void {
-    this.#pool.released(this);
-  }
-
-  dead(): void {
-    const state = this.#state;
-    if (state === "dead") return;
-    const ticket = this.#unbind();
-    this.#state = "dead";
-    this.#timer.disarm();
-    this.#budgetLink.unlink();
-    this.#pool.died(this, state);
-    if (ticket !== null) this.#pool.reservationLost(ticket);
-  }
-
-  // Told by the pool.
-
-  use(): void {
-    this.#state = "active";
-  }
-
-  rest(): void {
-    this.#state = "resting";
-    this.#pool.settings.turn.add(this);
-  }
-
-  /** Idle -> bound to `ticket`, which gets it after the turn. */
-  reserve(ticket: Ticket): void {
-    this.#state = "reserved";
-    this.#ticket = ticket;
-    ticket.reservation = this;
-    this.#timer.disarm();
-    this.#budgetLink.unlink();
-    this.connection.ref();
-    this.#pool.settings.turn.add(this);
-  }
-
-  /** The ticket it was reserved for does not want it any more. */
-  giveUp(): void {
-    this.#unbind();
-    this.#state = "resting";
-    this.#pool.unreserved();
-  }
-
-  onTurn(): void {
-    if (this.#state === "dead") return;
-    if (!this.connection.isFlushed()) {
-      this.#pool.settings.turn.add(this);
-      return;
-    }
-    if (this.#state === "resting") this.#pool.rested(this);
-    if (this.#state !== "reserved") return;
-    const ticket = this.#unbind()!;
-    this.#state = "active";
-    this.#pool.grantReserved(this, ticket);
-  }
-
-  becomeIdle(): void {
-    const { clock, timers, budget } = this.#pool.settings;
-    const time = this.idleTime();
-    this.#state = "idle";
-    this.#staleAt = clock.wallNow() + time;
-    this.connection.unref();
-    timers.arm(this.#timer, time);
-    budget.idle.push(this.#budgetLink);
-  }
-
-  close(): void {
-    this.connection.close();
-  }
-
-  /** How long it may stay idle: `keepAliveTimeout`, or the server's hint less one second. */
-  idleTime(): number {
-    const { keepAliveTimeout } = this.#pool.settings;
-    const hint = this.connection.keepAliveHint;
-    return hint === null ? keepAliveTimeout : Math.min(keepAliveTimeout, hint - 1000);
-  }
-
-  stale(): boolean {
-    const { clock, connectionMaxAge } = this.#pool.settings;
-    return clock.wallNow() >= this.#staleAt || clock.now() - this.connection.bornAt >= connectionMaxAge;
-  }
-
-  #unbind(): Ticket | null {
-    const ticket = this.#ticket;
-    this.#ticket = null;
-    if (ticket !== null) ticket.reservation = null;
-    return ticket;
-  }
 }

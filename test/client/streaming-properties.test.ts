@@ -5,7 +5,8 @@ import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import type { HTTPResponse } from "../../src/index.ts";
-import { type OriginConnection, renderResponse } from "../kit/http-origin.ts";
+import { renderResponse } from "../kit/http-origin.ts";
+import type { OriginConnection } from "../kit/origin-connection.ts";
 import { World } from "../kit/world.ts";
 
 /** Reads a response to its end, in amounts that `amount` gives. */
@@ -34,12 +35,10 @@ const ways: Record<string, Way> = {
 };
 
 /** Bodies that compress well and ones that do not, around the sizes of the buffers inside. */
-const bodies = fc.oneof(
-  fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
-  fc.record({ length: fc.integer({ min: 60_000, max: 140_000 }), period: fc.integer({ min: 1, max: 5000 }) }).map(
-    ({ length, period }) => Buffer.from(Uint8Array.from({ length }, (_unused, i) => ((i % period) * 7919) >> 3)),
-  ),
-);
+const bodies = fc.record({
+  length: fc.oneof(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 60_000, max: 140_000 })),
+  period: fc.integer({ min: 1, max: 5000 }),
+});
 
 const cases = fc.record({
   body: bodies,
@@ -54,16 +53,18 @@ const cases = fc.record({
 describe("any split of any body", () => {
   for (const [name, read] of Object.entries(ways)) {
     it(name, async () => {
-      const property = fc.asyncProperty(cases, async ({ body, gzip, chunk, cuts, amounts }) => {
+      const property = fc.asyncProperty(cases, async ({ body: { length, period }, gzip, chunk, cuts, amounts }) => {
         using world = new World();
+        const body = Buffer.from(Uint8Array.from({ length }, (_unused, i) => ((i % period) * 7919) >> 3));
         const wire = wireBytes(body, gzip, chunk);
         world.host("a", async (connection) => {
           await connection.readHead();
           await sendInParts(connection, wire, cuts);
         });
         const pool = world.pool("a", { maxsize: 1 });
-        const response = await world.run(pool.request("GET", "/", { preloadContent: false }));
-        const bytes = await world.run(read(response, inTurn(amounts)));
+        // Decoding is done by threads, which virtual time knows nothing of: so no time passes.
+        const response = await pool.request("GET", "/", { preloadContent: false });
+        const bytes = await read(response, inTurn(amounts));
         assert.equal(Buffer.compare(bytes, body), 0);
         assert.deepEqual([response.isClosed, pool.numIdle, pool.numBusy], [true, 1, 0]);
         pool.close();
