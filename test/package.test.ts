@@ -71,7 +71,7 @@ describe("the package", { skip }, () => {
         globals: Object.getOwnPropertyNames(globalThis).length - before,
         events: JSON.stringify(listeners()) === events,
         timers,
-        resources: process.getActiveResourcesInfo().filter((name) => !/^(TTY|Pipe|FS)/.test(name)),
+        resources: process.getActiveResourcesInfo().filter((name) => !/^(TTY|Pipe|FS|Close)/.test(name)),
       }));
       process.on("exit", () => { if (performance.now() > 20_000) process.exitCode = 7; });
     `;

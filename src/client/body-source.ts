@@ -5,7 +5,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 import { BodyUsedError } from "../core/errors.ts";
 
 /** Bytes kept for a reader that is slower than the server; then the socket is not read any further. */
-const HIGH_WATER = 65_536;
+const HIGH_WATER = 262_144;
 
 /** What an abandoned body may still have to come for its connection to be worth keeping, in bytes and ms. */
 const DRAIN_BYTES = 262_144;

@@ -21,6 +21,12 @@ import { Upload, type UploadObserver } from "./upload.ts";
 /** An answer that came before the upload ended: how long the rest of the upload may take, in ms. */
 const UPLOAD_GRACE = 50;
 
+/** Bytes read at once of a streamed body of known length, straight into what the receiver gets. */
+const STREAMED_READ = 131_072;
+
+/** Less than this is read into the shared buffer and copied. */
+const SMALLEST_STREAMED_READ = 16_384;
+
 /** How long a body waits for 100 (Continue), in ms. */
 const CONTINUE_PATIENCE = 1000;
 
@@ -158,7 +164,11 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
   }
 
   readInto(): Buffer | null {
-    this.#direct = this.#parser.remaining === 0 ? null : (this.#collector?.rest() ?? null);
+    const { remaining } = this.#parser;
+    if (remaining === 0) this.#direct = null;
+    else if (this.#collector !== null) this.#direct = this.#collector.rest();
+    else if (remaining < SMALLEST_STREAMED_READ) this.#direct = null;
+    else this.#direct = streamedBuffer(this.#direct, Math.min(remaining, STREAMED_READ));
     return this.#direct;
   }
 
@@ -283,8 +293,17 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
   }
 
   #takeDirect(length: number): void {
-    this.#collector!.filled(length);
     this.#parser.skip(length);
+    if (this.#collector !== null) this.#collector.filled(length);
+    else this.#giveAway(length);
+  }
+
+  /** What fills little of its buffer is copied out of it: a small part must not hold a large buffer. */
+  #giveAway(length: number): void {
+    const part = this.#direct!.subarray(0, length);
+    const whole = length >= this.#direct!.length / 2;
+    if (whole) this.#direct = null;
+    if (this.#exchange?.onBody(whole ? part : Buffer.from(part), false) === false) this.pause();
   }
 
   /** The answer is complete. */
@@ -373,4 +392,10 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     }
     this.#owner.dead();
   }
+}
+
+/** A buffer for the receiver to keep, of no more than what is left of the body; `last` if it was not given away. */
+function streamedBuffer(last: Buffer | null, size: number): Buffer {
+  if (last === null || last.length < size) return Buffer.allocUnsafeSlow(size);
+  return last.length === size ? last : last.subarray(0, size);
 }

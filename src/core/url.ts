@@ -212,14 +212,22 @@ function split(text: string): Components {
   return { scheme, authority, path, query, fragment };
 }
 
-/** Turns the error about a part into one about the whole, without its userinfo. */
-function orParseError(text: string, { authority }: Components, parse: () => Url): Url {
+/**
+ * Turns the error about a part into one about the whole, without its userinfo. A password with a "/", "?" or "#" ends
+ * the authority early: then an "@" comes behind it, and the part that failed is not named either.
+ */
+function orParseError(text: string, { authority, path, query, fragment }: Components, parse: () => Url): Url {
   try {
     return parse();
   } catch (cause) {
     if (!(cause instanceof LocationParseError)) throw cause;
-    const userinfo = authority?.slice(0, authority.lastIndexOf("@") + 1) ?? "";
-    throw new LocationParseError(text.replace(userinfo, ""), { cause });
+    const begin = text.indexOf(authority ?? "");
+    const end = text.lastIndexOf("@") + 1;
+    const behind = [path, query, fragment].some((part) => part?.includes("@"));
+    throw new LocationParseError(
+      end > begin ? text.slice(0, begin) + text.slice(end) : text,
+      behind ? {} : { cause },
+    );
   }
 }
 

@@ -224,6 +224,46 @@ describe("an abort", () => {
     await connection.closed;
   });
 
+  it("while the request is written to a server that does not read", async () => {
+    using world = new World();
+    const deaf: Dialled = (connection) => connection.pause();
+    world.host("a.test", deaf, script(OK));
+    const pool = world.pool("a.test", { maxsize: 1 });
+    const controller = new AbortController();
+    const body = Buffer.alloc(5_000_000);
+    const aborted = pool.request("POST", "/", { body, signal: controller.signal });
+    const queued = pool.request("GET", "/");
+    await world.rest();
+    assert.ok(world.wires[0]!.writableLength > 0 || world.wires[0]!.bytesWritten > body.length);
+    controller.abort("enough");
+    assert.equal(await world.failure(aborted), "enough");
+    assert.equal(String((await world.run(queued)).data), "done");
+    assert.equal(world.wires[0]!.destroyed, true);
+    pool.close();
+    await world.rest();
+    assert.deepEqual(world.leftovers(), []);
+  });
+
+  it("while a streamed body is read, and while it is drained", async () => {
+    for (const how of ["read", "drainConn"] as const) {
+      using world = new World().host("a.test", partly("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"));
+      const pool = world.pool("a.test", { maxsize: 1 });
+      const controller = new AbortController();
+      const { signal } = controller;
+      const response = await world.run(pool.request("GET", "/", { signal, preloadContent: false }));
+      assert.equal(getEventListeners(signal, "abort").length, 1);
+      const end = how === "read" ? world.failure(response.read()) : world.run(response.drainConn());
+      await world.rest();
+      controller.abort("enough");
+      assert.equal(await end, how === "read" ? "enough" : undefined);
+      assert.equal(getEventListeners(signal, "abort").length, 0);
+      assert.deepEqual([pool.numBusy, world.open.length], [0, 0]);
+      pool.close();
+      await world.rest();
+      assert.deepEqual(world.leftovers(), []);
+    }
+  });
+
   it("of a request that was bound to an idle connection but not written: the connection stays", async () => {
     using world = new World().http("a.test", ({ target }) => target);
     const pool = world.pool("a.test");

@@ -68,6 +68,7 @@ describe("any split of any body", () => {
         assert.equal(Buffer.compare(bytes, body), 0);
         assert.deepEqual([response.isClosed, pool.numIdle, pool.numBusy], [true, 1, 0]);
         pool.close();
+        await world.rest();
         assert.deepEqual(world.leftovers(), []);
       });
       await fc.assert(property, { seed: 20260101, numRuns: 40 });

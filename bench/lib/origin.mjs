@@ -1,0 +1,115 @@
+/** The origin: nginx in a process of its own, with a throw-away certificate, on free ports of the loopback network. */
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ORIGIN_CORE, spawnOn } from "./child.mjs";
+import { hostAddress } from "./hosts.mjs";
+
+/** Answered on path `/small`. */
+export const SMALL_BODY = "hello world\n";
+/** How many loopback addresses the origin listens on for the cases with many hosts. */
+export const HOSTS = 1000;
+
+// Daemons are in /usr/sbin, which is not on every user's PATH.
+const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+
+/** Starts nginx; its ports are probed a moment before, and so it gets three tries. */
+export async function startOrigin() {
+  const folder = mkdtempSync(join(tmpdir(), "urlpool-bench-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const caFile = makeCertificate(folder);
+  for (let tries = 3; ; tries--) {
+    const ports = { http: await freePort(), https: await freePort() };
+    writeFileSync(join(folder, "nginx.conf"), configuration(folder, ports));
+    const nginx = spawnOn(ORIGIN_CORE, "nginx", ["-p", folder, "-c", "nginx.conf", "-e", "stderr"], {
+      env,
+      stdio: ["ignore", "inherit", tries > 1 ? "ignore" : "inherit"],
+    });
+    if (await answers(nginx, ports.http)) return describe(nginx, ports, caFile);
+    nginx.kill("SIGKILL");
+    if (tries === 1) throw new Error("nginx did not start");
+  }
+}
+
+function describe(nginx, ports, caFile) {
+  const version = spawnSync("nginx", ["-v"], { env, encoding: "utf8" }).stderr.trim();
+  return {
+    caFile,
+    version: version.split(" ").at(-1),
+    /** The URL of a path over `http` or `https`. */
+    url: (scheme, path) => `${scheme}://127.0.0.1:${ports[scheme]}${path}`,
+    cpuMs: () => cpuMs(nginx.pid),
+    close: () => nginx.kill("SIGTERM"),
+  };
+}
+
+/** CPU time of a process so far; the kernel counts in hundredths of a second. */
+function cpuMs(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+function makeCertificate(folder) {
+  const certificate = join(folder, "certificate.pem");
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"];
+  const files = ["-keyout", join(folder, "key.pem"), "-out", certificate];
+  execFileSync("openssl", ["req", "-x509", ...curve, "-days", "2", ...names, ...files], { stdio: "ignore" });
+  return certificate;
+}
+
+function configuration(folder, ports) {
+  const small = `return 200 "${SMALL_BODY.replace("\n", "\\n")}";`;
+  const addresses = ["127.0.0.1", ...Array.from({ length: HOSTS }, (_, index) => hostAddress(index))];
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+  return `
+daemon off;
+master_process off;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+pid ${join(folder, "nginx.pid")};
+error_log stderr crit;
+events { worker_connections 16384; }
+http {
+  access_log off;
+  default_type text/plain;
+  keepalive_requests 1000000000;
+  keepalive_timeout 600s;
+  keepalive_time 24h;
+  ${temporary.map((name) => `${name}_temp_path ${join(folder, name)};`).join("\n  ")}
+  server {
+    ${addresses.map((address) => `listen ${address}:${ports.http} backlog=4096;`).join("\n    ")}
+    listen 127.0.0.1:${ports.https} ssl backlog=4096;
+    ssl_certificate ${join(folder, "certificate.pem")};
+    ssl_certificate_key ${join(folder, "key.pem")};
+    location = /small { ${small} }
+    # About 180 bytes with the head, and so in two parts, a second apart.
+    location = /slow { limit_rate 100; ${small} }
+  }
+}
+`;
+}
+
+/** A port that nothing on 127.0.0.1 has. */
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Whether nginx answers within 5 s; false too when it ends. */
+async function answers(nginx, port) {
+  for (let tries = 100; tries > 0 && nginx.exitCode === null; tries--) {
+    const response = await fetch(`http://127.0.0.1:${port}/small`).catch(() => undefined);
+    if (response !== undefined) return (await response.text()) === SMALL_BODY;
+    await sleep(50);
+  }
+  return false;
+}

@@ -1,0 +1,89 @@
+/** Results of one Node version as Markdown. Ratios lead; absolute figures hold for one machine and one hour. */
+
+import { PEERS } from "./peers.mjs";
+
+const label = (peer) => PEERS[peer].label;
+
+/** The whole report. */
+export function markdown(result) {
+  const parts = [heading(result), targetTable(result), ...result.cases.map(caseSection)];
+  return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+}
+
+function heading({ node, machine, origin, pinned, packages }) {
+  const cores = pinned ? "clients on one core, origin on another" : "not pinned to cores";
+  return [
+    `# Node ${node}`,
+    "",
+    `${machine}; origin ${origin}; ${cores}. Against ${packages.join(", ")}.`,
+    "",
+    "All ratios are medians over interleaved rounds, with their quartiles in brackets.",
+  ].join("\n");
+}
+
+function targetTable({ cases }) {
+  const rows = cases.flatMap((result) => result.targets.map((target) => targetRow(result, target)));
+  if (rows.length === 0) return "";
+  return table(["What", "urlpool against", "Target", "Measured", "Verdict"], rows);
+}
+
+function targetRow({ title }, { peer, atLeast, atMost, goal, ratio, verdict }) {
+  const limit = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
+  const target = goal === undefined ? limit : `${limit} (goal ${goal})`;
+  return [title, label(peer), target, ratio === undefined ? "-" : times(ratio), verdict];
+}
+
+function caseSection(result) {
+  const { title, unit, better, baseline, rounds, peers, failures } = result;
+  const names = Object.keys(peers);
+  const extras = extraColumns(peers);
+  const header = [
+    "Client",
+    `urlpool / client`,
+    `client / ${label(baseline)}`,
+    unit,
+    ...extras.map(([, name]) => name),
+  ];
+  const rows = names.map((peer) => {
+    const { value, subject, toBaseline } = peers[peer];
+    const extra = extras.map(([key, , show]) => show(peers[peer][key]));
+    return [label(peer), spread(subject), spread(toBaseline), figure(value.median), ...extra];
+  });
+  const failed = Object.keys(failures).map((peer) => `Failed: ${label(peer)}.`);
+  const note = `${rounds} rounds; ${better} is better.`;
+  return [`## ${title}`, "", `${[note, ...failed].join(" ")}`, "", table(header, rows)].join("\n");
+}
+
+const EXTRAS = [
+  ["cpuToSubject", "CPU: client / urlpool", spread],
+  ["cpuMicros", "CPU µs/request", figure],
+  ["originPercent", "origin's core %", figure],
+  ["rss", "resident bytes", figure],
+  ["connections", "connections", figure],
+];
+
+function extraColumns(peers) {
+  return EXTRAS.filter(([key]) => Object.values(peers).some((peer) => peer[key] !== undefined));
+}
+
+/** The first column to the left, the others to the right. */
+function table(header, rows) {
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  const rule = header.map((_, index) => (index === 0 ? "---" : "---:"));
+  return [line(header), line(rule), ...rows.map(line)].join("\n");
+}
+
+function spread(summary) {
+  if (summary === undefined) return "-";
+  return `${times(summary.median)} [${summary.q1.toFixed(2)}, ${summary.q3.toFixed(2)}]`;
+}
+
+function times(ratio) {
+  return `**${ratio.toFixed(2)}**`;
+}
+
+/** Three significant digits, in full. */
+function figure(value) {
+  if (value === undefined) return "-";
+  return Number(value.toPrecision(3)).toLocaleString("en-US", { useGrouping: true });
+}

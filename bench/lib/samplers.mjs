@@ -1,0 +1,93 @@
+/**
+ * The ways to measure. Each `open` gets a run (`{ node, origin, dists, quick, base }`), a case and its peers, and
+ * resolves to `{ start(peer), sample(peer), close() }`; a sample is `{ value, ...extras }`.
+ */
+
+import { Client } from "./child.mjs";
+
+const RAMP_MS = 100;
+const WARM_UP_MS = 1000;
+
+/** What a client has to know to measure a case. */
+function specFor(run, benchCase, peer) {
+  const { scheme, path, bytes, connections, hosts, options } = benchCase;
+  return {
+    peer,
+    url: scheme && run.origin.url(scheme, path),
+    caFile: scheme === "https" ? run.origin.caFile : undefined,
+    dist: run.dists[peer],
+    options: options?.[peer] ?? options?.[run.subjectOf(peer)],
+    bytes,
+    connections,
+    hosts,
+  };
+}
+
+/** Requests per second: a client for each peer stays, and gets one slice of time a round. */
+export const rates = {
+  unit: "requests/s",
+  better: "higher",
+  async open(run, benchCase) {
+    const slice = run.quick ? 400 : (benchCase.sliceMs ?? 600);
+    const clients = new Map();
+    return {
+      async start(peer) {
+        const client = new Client(run.node, specFor(run, benchCase, peer));
+        clients.set(peer, client);
+        await client.ask("create");
+        await client.ask("slice", { ramp: 0, slice: run.quick ? 500 : WARM_UP_MS });
+      },
+      async sample(peer) {
+        const start = { time: performance.now(), cpu: run.origin.cpuMs() };
+        const sample = await clients.get(peer).ask("slice", { ramp: RAMP_MS, slice });
+        const busy = (run.origin.cpuMs() - start.cpu) / (performance.now() - start.time);
+        return { ...sample, originPercent: busy * 100 };
+      },
+      async close() {
+        for (const client of clients.values()) {
+          await client.ask("end").catch(() => client.kill());
+        }
+      },
+    };
+  },
+};
+
+/** A new client for each sample, asked one command. */
+function fresh({ unit, better, flags = [], created = true, command, options }) {
+  return {
+    unit,
+    better,
+    open: async (run, benchCase) => ({
+      async start() {},
+      async sample(peer) {
+        const client = new Client(run.node, specFor(run, benchCase, peer), flags);
+        try {
+          if (created) await client.ask("create");
+          return await client.ask(command, options?.(run, benchCase));
+        } finally {
+          client.kill();
+        }
+      },
+      async close() {},
+    }),
+  };
+}
+
+/** The most memory a process held while it made a fixed number of requests. */
+export const peakMemory = fresh({
+  unit: "MiB",
+  better: "lower",
+  command: "peakMemory",
+  options: (run, { requests }) => ({ requests: run.quick ? requests / 5 : requests }),
+});
+
+/** Memory per idle connection. */
+export const idleMemory = fresh({
+  unit: "bytes",
+  better: "lower",
+  flags: ["--expose-gc"],
+  command: "idleMemory",
+});
+
+/** Time to import the package in a new process. */
+export const importTime = fresh({ unit: "ms", better: "lower", created: false, command: "importTime" });
