@@ -42,11 +42,16 @@ export function ensureDependencies() {
 
 /** Builds `dist/` when it is missing or older than what it is made of. */
 export function ensureBuild() {
-  const sources = ["src", "package.json", "tsconfig.json", "tsconfig.build.json"];
-  if (oldest("dist") > Math.max(...sources.map(newest))) return;
+  const sources = ["src", "package.json", "tsconfig.json", "tsconfig.build.json", "scripts/bundle.mjs"];
+  if (oldest("dist") <= Math.max(...sources.map(newest))) build();
+}
+
+/** Builds `dist/`: declarations by the compiler, which checks the types, and the bundle. */
+export function build() {
   // A file whose source is gone must not be published.
   rmSync(join(ROOT, "dist"), { recursive: true, force: true });
   runPackage("typescript/bin/tsc", "-p", "tsconfig.build.json", "--noEmitOnError");
+  run(process.execPath, ["scripts/bundle.mjs"]);
 }
 
 /** Compiles sources, tests, demo and examples into `.build/`. */

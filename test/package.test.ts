@@ -51,7 +51,7 @@ describe("the package", { skip }, () => {
   });
 
   it("sends its own version as User-Agent", async () => {
-    const { USER_AGENT, VERSION } = (await import(join(root, "dist/core/defaults.js"))) as Names;
+    const { USER_AGENT, VERSION } = (await import("../src/core/defaults.ts")) as Names;
     assert.equal(USER_AGENT, `urlpool/${manifest.version}`);
     if (VERSION !== undefined) assert.equal(VERSION, manifest.version);
   });

@@ -64,8 +64,16 @@ const answers: [name: string, answer: string, check: (error: Error) => void][] =
     `${CHUNKED}9\r\nabc`,
     (error) => assert.ok(error instanceof IncompleteRead && error.partial === 3),
   ],
-  ["RS-27: a chunk size of letters", `${CHUNKED}3\r\nabc\r\nzz\r\n`, (error) => assert.ok(error instanceof InvalidChunkLength)],
-  ["a chunk longer than its size", `${CHUNKED}3\r\nabcd\r\n0\r\n\r\n`, (error) => assert.ok(error instanceof ProtocolError)],
+  [
+    "RS-27: a chunk size of letters",
+    `${CHUNKED}3\r\nabc\r\nzz\r\n`,
+    (error) => assert.ok(error instanceof InvalidChunkLength),
+  ],
+  [
+    "a chunk longer than its size",
+    `${CHUNKED}3\r\nabcd\r\n0\r\n\r\n`,
+    (error) => assert.ok(error instanceof ProtocolError),
+  ],
 ];
 
 for (const [name, answer, check] of answers) {
