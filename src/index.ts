@@ -35,6 +35,7 @@ export type {
   RequestStartMessage,
 } from "./core/trace.ts";
 export { parseUrl, Url, type UrlParts } from "./core/url.ts";
+export { type DownloadOptions, type DownloadResult, downloadTo, type Requester } from "./manager/download.ts";
 export {
   BasePoolKey,
   defaultKeyNormalizer,

@@ -1,6 +1,6 @@
 /**
  * The measured process: one peer, told over IPC what to do, one command at a time. Its only argument is the spec as JSON:
- * `{ peer, url, hosts?, connections, bytes, caFile?, dist?, options? }`.
+ * `{ peer, url, hosts?, connections, bytes, caFile?, dist?, options?, mode?, upload? }`.
  */
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";

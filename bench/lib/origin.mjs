@@ -1,11 +1,13 @@
 /** The origin: nginx in a process of its own, with a throw-away certificate, on free ports of the loopback network. */
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { ORIGIN_CORE, spawnOn } from "./child.mjs";
 import { hostAddress } from "./hosts.mjs";
 
@@ -17,11 +19,15 @@ export const HOSTS = 1000;
 // Daemons are in /usr/sbin, which is not on every user's PATH.
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 
+/** The body of `/json-gzip` and `/json-br` when it is decoded, in bytes. */
+export const JSON_SIZE = 200_000;
+
 /** Starts nginx; its ports are probed a moment before, and so it gets three tries. */
 export async function startOrigin() {
   const folder = mkdtempSync(join(tmpdir(), "urlpool-bench-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const caFile = makeCertificate(folder);
+  makeFiles(folder);
   for (let tries = 3; ; tries--) {
     const ports = { http: await freePort(), https: await freePort() };
     writeFileSync(join(folder, "nginx.conf"), configuration(folder, ports));
@@ -63,6 +69,18 @@ function makeCertificate(folder) {
   return certificate;
 }
 
+/** Large files, and JSON in two codings. */
+function makeFiles(folder) {
+  mkdirSync(join(folder, "files"));
+  const file = (name, bytes) => writeFileSync(join(folder, "files", name), bytes);
+  file("1m", randomBytes(1 << 20));
+  file("100m", Buffer.alloc(100 << 20, "urlpool "));
+  const rows = Array.from({ length: 4000 }, (_, id) => ({ id, name: `name ${id * 7919}`, on: id % 3 === 0 }));
+  const json = JSON.stringify(rows).padEnd(JSON_SIZE).slice(0, JSON_SIZE);
+  file("json.gz", gzipSync(json));
+  file("json.br", brotliCompressSync(json, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }));
+}
+
 function configuration(folder, ports) {
   const small = `return 200 "${SMALL_BODY.replace("\n", "\\n")}";`;
   const addresses = ["127.0.0.1", ...Array.from({ length: HOSTS }, (_, index) => hostAddress(index))];
@@ -78,6 +96,7 @@ events { worker_connections 16384; }
 http {
   access_log off;
   default_type text/plain;
+  sendfile on;
   keepalive_requests 1000000000;
   keepalive_timeout 600s;
   keepalive_time 24h;
@@ -88,6 +107,21 @@ http {
     ssl_certificate ${join(folder, "certificate.pem")};
     ssl_certificate_key ${join(folder, "key.pem")};
     location = /small { ${small} }
+    location = /1m { alias ${join(folder, "files/1m")}; }
+    location = /100m { alias ${join(folder, "files/100m")}; }
+    location = /json-gzip { alias ${join(folder, "files/json.gz")}; add_header Content-Encoding gzip; }
+    location = /json-br { alias ${join(folder, "files/json.br")}; add_header Content-Encoding br; }
+    # Answers when all of the body has come.
+    location = /upload {
+      client_max_body_size 1g;
+      client_body_buffer_size 128m;
+      proxy_pass http://127.0.0.1:${ports.http}/small;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_pass_request_body off;
+      proxy_set_header Content-Length "";
+      proxy_method GET;
+    }
     # About 180 bytes with the head, and so in two parts, a second apart.
     location = /slow { limit_rate 100; ${small} }
   }

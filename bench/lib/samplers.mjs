@@ -10,7 +10,7 @@ const WARM_UP_MS = 1000;
 
 /** What a client has to know to measure a case. */
 function specFor(run, benchCase, peer) {
-  const { scheme, path, bytes, connections, hosts, options } = benchCase;
+  const { scheme, path, bytes, connections, hosts, options, mode, upload } = benchCase;
   return {
     peer,
     url: scheme && run.origin.url(scheme, path),
@@ -20,6 +20,8 @@ function specFor(run, benchCase, peer) {
     bytes,
     connections,
     hosts,
+    mode,
+    upload,
   };
 }
 

@@ -1,14 +1,22 @@
 import { importPackage } from "../lib/peers.mjs";
+import { lengthOf, uploadBytes, uploadParts } from "../lib/upload.mjs";
 
-/** undici's `request`, the body collected with `arrayBuffer()`. */
-export async function create({ connections, ca }) {
-  const { Agent, request } = await importPackage("undici");
-  const dispatcher = new Agent({ connections, pipelining: 1, connect: { ca } });
-  return {
-    async request(url) {
-      const { body } = await request(url, { dispatcher });
-      return (await body.arrayBuffer()).byteLength;
-    },
-    close: () => dispatcher.close(),
+/** undici's `request`, the body collected with `arrayBuffer()` unless the mode says otherwise. */
+export async function create({ connections, ca, mode = "collect", upload = 0 }) {
+  const { Agent, interceptors, request } = await importPackage("undici");
+  const agent = new Agent({ connections, pipelining: 1, connect: { ca } });
+  const dispatcher = mode === "decode" ? agent.compose(interceptors.decompress()) : agent;
+  const bytes = uploadBytes(upload);
+  const collect = async (url, options) => {
+    const { body } = await request(url, { dispatcher, ...options });
+    return (await body.arrayBuffer()).byteLength;
   };
+  const modes = {
+    collect: (url) => collect(url),
+    decode: (url) => collect(url, { headers: { "accept-encoding": "gzip, deflate, br" } }),
+    stream: async (url) => lengthOf((await request(url, { dispatcher })).body),
+    upload: (url) => collect(url, { method: "POST", body: bytes }),
+    "upload-stream": (url) => collect(url, { method: "POST", body: uploadParts(bytes) }),
+  };
+  return { request: modes[mode], close: () => agent.close() };
 }

@@ -1,15 +1,19 @@
 import { pathToFileURL } from "node:url";
+import { lengthOf, uploadBytes, uploadParts } from "../lib/upload.mjs";
 
 /** urlpool with its default options; `dist` is the path of the build to measure. */
-export async function create({ connections, ca, dist, options }) {
+export async function create({ connections, ca, dist, options, mode = "collect", upload = 0 }) {
   const { PoolManager } = await import(pathToFileURL(dist).href);
   const tls = ca === undefined ? {} : { caCertData: ca };
   const manager = new PoolManager({ maxsize: connections, ...tls, ...options });
-  return {
-    async request(url) {
-      const response = await manager.request("GET", url);
-      return response.data.length;
-    },
-    close: () => manager.clear(),
+  const bytes = uploadBytes(upload);
+  const modes = {
+    collect: async (url) => (await manager.request("GET", url)).data.length,
+    decode: async (url) => (await manager.request("GET", url)).data.length,
+    stream: async (url) => lengthOf(await manager.request("GET", url, { preloadContent: false })),
+    upload: async (url) => (await manager.request("POST", url, { body: bytes })).data.length,
+    "upload-stream": async (url) =>
+      (await manager.request("POST", url, { body: uploadParts(bytes) })).data.length,
   };
+  return { request: modes[mode], close: () => manager.clear() };
 }

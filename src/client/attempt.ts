@@ -190,7 +190,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   }
 
   #complete(response: HTTPResponse, data: Buffer, body: Buffer, trailers: string): void {
-    if (data.length > this.#settings.maxDecodedSize) {
+    if (this.decodeContent && data.length > this.#settings.maxDecodedSize) {
       const limit = `${this.#settings.maxDecodedSize} bytes (maxDecodedSize)`;
       this.#reject(new DecodeError(`The body is larger than ${limit}`, { phase: "body" }));
       return;

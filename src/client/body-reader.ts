@@ -175,7 +175,7 @@ export class BodyReader {
   #count(bytes: Buffer): Buffer {
     this.#size += bytes.length;
     const { maxDecodedSize } = this.options;
-    if (this.#size <= maxDecodedSize) return bytes;
+    if (this.#mode === "raw" || this.#size <= maxDecodedSize) return bytes;
     throw new DecodeError(`The body is larger than ${maxDecodedSize} bytes (maxDecodedSize)`, {
       phase: "body",
     });

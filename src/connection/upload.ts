@@ -26,6 +26,9 @@ export interface UploadObserver {
   onUploadFailed(error: RequestBodyError): void;
 }
 
+/** Bytes that the socket may hold before the source has to wait. It is above Node's own mark: 'drain' will come. */
+const HIGH_WATER = 65_536;
+
 type Parts = AsyncIterator<UploadPart> | Iterator<UploadPart>;
 
 /** One upload. */
@@ -35,6 +38,7 @@ export class Upload {
   readonly #observer: UploadObserver;
   #parts: Parts | null = null;
   #sent = 0;
+  #chunkEnd = "";
   #stopped = false;
   #wake: (() => void) | null = null;
 
@@ -72,7 +76,9 @@ export class Upload {
       const bytes = toBytes(value);
       if (bytes.length === 0) continue;
       this.#count(bytes.length);
-      if (!this.#write(bytes)) await this.#drained();
+      this.#write(bytes);
+      // Most writes end at once: what `write` returns says no more than that the socket was given something.
+      if (this.#socket.writableLength > HIGH_WATER) await this.#drained();
       if (this.#stopped) return;
       this.#observer.onSent(this.#sent);
     }
@@ -88,21 +94,22 @@ export class Upload {
     }
   }
 
-  /** False: the socket has enough for now. */
-  #write(bytes: Buffer): boolean {
-    if (this.#stream.length !== undefined) return this.#socket.write(bytes);
-    // Size, data and line end in one system call.
+  #write(bytes: Buffer): void {
+    if (this.#stream.length !== undefined) {
+      this.#socket.write(bytes);
+      return;
+    }
+    // The end of the last chunk, size and data in one system call.
     this.#socket.cork();
-    this.#socket.write(`${bytes.length.toString(16)}\r\n`, "latin1");
+    this.#socket.write(`${this.#chunkEnd}${bytes.length.toString(16)}\r\n`, "latin1");
     this.#socket.write(bytes);
-    const more = this.#socket.write("\r\n", "latin1");
     this.#socket.uncork();
-    return more;
+    this.#chunkEnd = "\r\n";
   }
 
   #complete(): void {
     const declared = this.#stream.length;
-    if (declared === undefined) this.#socket.write("0\r\n\r\n", "latin1");
+    if (declared === undefined) this.#socket.write(`${this.#chunkEnd}0\r\n\r\n`, "latin1");
     else if (this.#sent < declared) {
       const got = `${this.#sent} of its declared ${declared} bytes`;
       throw new RequestBodyError(`The body ended after ${got}`, { phase: "write" });

@@ -18,6 +18,7 @@ import type { HeaderSource } from "../core/headers.ts";
 import { logIfAsked, trace } from "../core/trace.ts";
 import { bracketHost, DEFAULT_PORTS, parseUrl, type Url } from "../core/url.ts";
 import { Retry } from "../policy/retry.ts";
+import { type DownloadOptions, type DownloadResult, downloadTo } from "./download.ts";
 import { watchWrites } from "./observed.ts";
 import { isPlainTarget, originEnd } from "./plain-url.ts";
 import { keyFnByScheme, type PoolContext, type PoolKeyFunction, type PoolKeyLike } from "./pool-key.ts";
@@ -134,6 +135,11 @@ export class PoolManager extends RequestMethods {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** Downloads `url` into the file `path`, going on where an earlier try broke off: see the function `downloadTo`. */
+  downloadTo(url: string, path: string, options?: DownloadOptions): Promise<DownloadResult> {
+    return downloadTo(this, url, path, options);
   }
 
   /**

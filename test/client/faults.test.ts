@@ -198,6 +198,32 @@ describe("connections that are lost", () => {
     await tidy(world, pool);
   });
 
+  it("row 7: only one, even if the connection that it gets has served others too", async () => {
+    using world = new World();
+    const gate = withResolvers();
+    const slow = script(
+      OK,
+      async (connection) => {
+        await gate.promise;
+        await connection.send(OK);
+      },
+      (connection) => connection.close(),
+    );
+    world.host("a.test", slow, once("close"), "hang");
+    const pool = world.pool("a.test", { retries: false, maxsize: 2 });
+    await world.run(Promise.all([pool.request("GET", "/1"), pool.request("GET", "/2")]));
+    await world.rest();
+    const [one, other] = [pool.request("GET", "/3"), pool.request("GET", "/4")];
+    const failing = world.failure(Promise.race([one.then(() => other), other.then(() => one)]));
+    await world.rest();
+    gate.resolve();
+    const error = (await failing) as HTTPError;
+    assert.ok(error instanceof ProtocolError);
+    assert.deepEqual([error.attempt, error.reused], [2, true]);
+    assert.equal(world.wires.length, 3);
+    await tidy(world, pool);
+  });
+
   it("row 7: a POST that was written is not sent again, but with an idempotency key it is", async () => {
     using world = new World().host("a.test", once("close"), once("close"), script(OK));
     const pool = world.pool("a.test");

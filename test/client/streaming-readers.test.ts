@@ -30,7 +30,8 @@ describe("back-pressure", () => {
     assert.ok(sent < total / 2, `${sent} bytes sent`);
     const { writableLength } = origin.connections[0]!.socket as unknown as { writableLength: number };
     assert.ok(writableLength > 0);
-    assert.ok(response.tell() - read <= 256 * KIB, `${response.tell() - read} bytes buffered`);
+    // The high-water mark of 256 KiB, with the reads of 128 KiB that cross it and that was begun.
+    assert.ok(response.tell() - read <= 512 * KIB, `${response.tell() - read} bytes buffered`);
     for await (const piece of response) read += piece.length;
     assert.equal(read, total);
   });
