@@ -13,5 +13,7 @@ await build({
   format: "esm",
   target: "node20.19",
   legalComments: "none",
+  // Optional peers are looked for when they are needed.
+  external: ["socks"],
   logLevel: "warning",
 });

@@ -8,16 +8,27 @@
 # skipped; with CI=true that is an error.
 set -euo pipefail
 
-# command   Debian package
+# command or library  Debian package
 table="
-nginx       nginx-light
-openssl     openssl
+nginx               nginx-light
+openssl             openssl
+squid               squid-openssl
+tinyproxy           tinyproxy-bin
+haproxy             haproxy
+danted              dante-server
+microsocks          microsocks
+libnss_wrapper.so   libnss-wrapper
 "
 
 package_of() { awk -v command="$1" '$1 == command { print $2 }' <<<"$table"; }
 
 # Daemons are in /usr/sbin, which is not on every user's PATH.
-present() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null; }
+present() {
+  case "$1" in
+    *.so) compgen -G "/usr/lib/*/$1" >/dev/null ;;
+    *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null ;;
+  esac
+}
 
 wanted=("$@")
 [ $# -gt 0 ] || mapfile -t wanted < <(awk 'NF { print $1 }' <<<"$table")

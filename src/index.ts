@@ -9,6 +9,7 @@ export type { QuerySource, QueryValue } from "./body/urlencode.ts";
 export { connectionFromUrl, HTTPConnectionPool, HTTPSConnectionPool } from "./client/connection-pool.ts";
 // A star, so that the interfaces can be augmented by their users.
 export * from "./client/options.ts";
+export type { ProxyConfig, ProxyFunction, ProxyUrl, SocksOptions } from "./client/proxy.ts";
 export { RequestMethods } from "./client/request-methods.ts";
 export { HTTPResponse, type HTTPResponseInit, type Informational } from "./client/response.ts";
 export type { Timings } from "./client/timings.ts";
@@ -54,6 +55,15 @@ export {
   PoolManager,
   type PoolStats,
 } from "./manager/pool-manager.ts";
+export type { Environment } from "./manager/proxy-env.ts";
+export {
+  ProxyManager,
+  type ProxyManagerOptions,
+  proxyFromEnv,
+  proxyFromUrl,
+  SOCKSProxyManager,
+  type SOCKSProxyManagerOptions,
+} from "./manager/proxy-manager.ts";
 export { RecentlyUsedContainer, type RecentlyUsedContainerOptions } from "./manager/recently-used.ts";
 export { request } from "./manager/request.ts";
 export { Retry, type RetryHistoryEntry, type RetryOptions } from "./policy/retry.ts";

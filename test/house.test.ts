@@ -26,10 +26,13 @@ for (const [name, rule] of Object.entries(RULES)) {
   });
 }
 
-test("the package has no runtime dependencies and no side effects", () => {
-  for (const kind of ["dependencies", "peerDependencies", "optionalDependencies", "bundleDependencies"]) {
+test("the package has no runtime dependencies but optional peers, and no side effects", () => {
+  for (const kind of ["dependencies", "optionalDependencies", "bundleDependencies"]) {
     assert.equal(manifest[kind], undefined, kind);
   }
+  const peers = Object.keys(manifest.peerDependencies as object);
+  const meta = manifest.peerDependenciesMeta as Record<string, { optional?: boolean }>;
+  for (const peer of peers) assert.equal(meta[peer]?.optional, true, peer);
   assert.equal(manifest.sideEffects, false);
   assert.equal(manifest.type, "module");
 });

@@ -2,10 +2,19 @@
 
 const EMPTY = Buffer.alloc(0);
 
+/** Parts below this are copied together: each alone takes more memory than its bytes. */
+const SMALL = 512;
+
+/** What small parts are copied into. */
+const BLOCK = 16_384;
+
 /** A first-in-first-out queue of bytes; what is asked for whole is not copied. */
 export class ByteQueue {
   #parts: Buffer[] = [];
   #length = 0;
+  /** The last part is the end of what is used of it. */
+  #block: Buffer | null = null;
+  #used = 0;
 
   get length(): number {
     return this.#length;
@@ -13,7 +22,11 @@ export class ByteQueue {
 
   put(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    this.#parts.push(bytes);
+    if (bytes.length < SMALL && this.#parts.length > 0) this.#copy(bytes);
+    else {
+      this.#parts.push(bytes);
+      this.#block = null;
+    }
     this.#length += bytes.length;
   }
 
@@ -22,13 +35,15 @@ export class ByteQueue {
     if (amount >= this.#length) return this.getAll();
     const taken: Buffer[] = [];
     let missing = amount;
+    let whole = 0;
     while (missing > 0) {
-      const first = this.#parts[0]!;
-      if (first.length <= missing) this.#parts.shift();
-      else this.#parts[0] = first.subarray(missing);
+      const first = this.#parts[whole]!;
       taken.push(first.subarray(0, missing));
+      if (first.length > missing) this.#parts[whole] = first.subarray(missing);
+      else whole++;
       missing -= taken.at(-1)!.length;
     }
+    this.#parts.splice(0, whole);
     this.#length -= amount;
     return join(taken);
   }
@@ -37,8 +52,21 @@ export class ByteQueue {
   getAll(): Buffer {
     const parts = this.#parts;
     this.#parts = [];
+    this.#block = null;
     this.#length = 0;
     return join(parts);
+  }
+
+  #copy(bytes: Buffer): void {
+    if (this.#block === null || this.#used + bytes.length > BLOCK) {
+      this.#block = Buffer.allocUnsafeSlow(BLOCK);
+      this.#used = 0;
+      this.#parts.push(EMPTY);
+    }
+    bytes.copy(this.#block, this.#used);
+    this.#used += bytes.length;
+    const length = this.#parts.at(-1)!.length + bytes.length;
+    this.#parts[this.#parts.length - 1] = this.#block.subarray(this.#used - length, this.#used);
   }
 }
 

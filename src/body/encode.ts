@@ -15,7 +15,7 @@ export type { BodyPart, Payload } from "./payload.ts";
 interface FileLike {
   readonly fd: number;
   stat(): Promise<{ size: number }>;
-  createReadStream(options: { start: number; autoClose: boolean; end?: number }): AsyncIterable<Uint8Array>;
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
 }
 
 /** Where in a file a body starts, in bytes. */
@@ -25,6 +25,9 @@ export interface EncodeOptions {
 
 const FORM_TYPE = "application/x-www-form-urlencoded;charset=UTF-8";
 const CRLF = "\r\n";
+
+/** Bytes read from a file at a time. */
+const FILE_READ = 131_072;
 
 /** The payload of `body`. Throws (or rejects with) `InvalidArgumentError` for what cannot be one. */
 export function encodeBody(body: unknown, options: EncodeOptions = {}): Payload | Promise<Payload> {
@@ -69,9 +72,19 @@ async function filePayload(file: FileLike, start: number): Promise<Payload> {
   if (!Number.isInteger(start) || start < 0 || start > size) {
     throw new InvalidArgumentError(`bodyPos must be a position in the file of ${size} bytes, not ${start}`);
   }
-  const open = (): AsyncIterable<Uint8Array> | Uint8Array[] =>
-    size === start ? [] : file.createReadStream({ start, end: size - 1, autoClose: false });
+  const open = (): AsyncIterable<Uint8Array> => readRange(file, start, size);
   return { bytes: null, length: size - start, contentType: null, replayable: true, open };
+}
+
+/** Bytes `start` to `end`, exclusive. Not by a read stream: broken off, that closes the file. */
+async function* readRange(file: FileLike, start: number, end: number): AsyncGenerator<Uint8Array> {
+  for (let at = start; at < end; ) {
+    const buffer = Buffer.allocUnsafeSlow(Math.min(FILE_READ, end - at));
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+    at += bytesRead;
+  }
 }
 
 /** An iterator can be used once; what makes a new iterator each time can be used again. */
@@ -93,7 +106,10 @@ function iterablePayload(body: AsyncIterable<BodyPart> | Iterable<BodyPart>): Pa
 function isFile(body: unknown): body is FileLike {
   const file = body as Partial<FileLike> | null;
   return (
-    typeof file === "object" && typeof file?.fd === "number" && typeof file.createReadStream === "function"
+    typeof file === "object" &&
+    typeof file?.fd === "number" &&
+    typeof file.stat === "function" &&
+    typeof file.read === "function"
   );
 }
 

@@ -33,6 +33,8 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   readonly url: string;
   /** 1 for the first try. */
   attempt: number = 1;
+  /** Stack of the call, if somebody debugs. */
+  calledAt: string | null = null;
   readonly decodeContent: boolean;
   readonly stopwatch: Stopwatch;
   /** The body of a streamed answer, once its head has come. */
@@ -50,6 +52,8 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   #downloaded: ProgressMeter | null = null;
   #contentCodings = NONE;
   #transferCodings = NONE;
+  /** A preloaded body that grows beyond this is not waited for. */
+  #mostBytes = Number.POSITIVE_INFINITY;
   #resolve!: (response: HTTPResponse) => void;
   #reject!: (error: unknown) => void;
 
@@ -122,6 +126,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
 
   onReceived(received: number): void {
     if (this.#downloaded !== null) this.#tell(this.#downloaded, received, false);
+    if (received > this.#mostBytes) this.stop(this.#tooLarge());
   }
 
   onInformational(head: Head): void {
@@ -138,14 +143,21 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   onHead(head: Head, facts: BodyFacts): void {
     this.stopwatch.headAt = this.#clock.now();
     const response = HTTPResponse.received(head, this);
-    if (head.encoded) this.#contentCodings = parseCodings(response.headers.get("content-encoding")) ?? NONE;
+    try {
+      if (head.encoded) this.#contentCodings = parseCodings(response.headers.get("content-encoding")) ?? NONE;
+    } catch (error) {
+      this.#refuse(error, facts);
+      return;
+    }
     this.#transferCodings = facts.transferCodings;
     const { onDownloadProgress } = this.#settings;
     if (onDownloadProgress !== null) {
       this.#downloaded = new ProgressMeter(onDownloadProgress, facts.contentLength, this.#clock);
     }
-    if (this.collect) this.#response = response;
-    else this.#stream(response, facts);
+    if (this.collect) {
+      this.#response = response;
+      if (this.decodeContent && !this.#encoded) this.#mostBytes = this.#settings.maxDecodedSize;
+    } else this.#stream(response, facts);
   }
 
   onBody(bytes: Buffer, endsChunk: boolean): boolean {
@@ -191,28 +203,46 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
 
   #complete(response: HTTPResponse, data: Buffer, body: Buffer, trailers: string): void {
     if (this.decodeContent && data.length > this.#settings.maxDecodedSize) {
-      const limit = `${this.#settings.maxDecodedSize} bytes (maxDecodedSize)`;
-      this.#reject(new DecodeError(`The body is larger than ${limit}`, { phase: "body" }));
+      this.#reject(this.#tooLarge());
       return;
     }
     response.complete(data, body.length, trailers);
     this.#resolve(response);
   }
 
+  #tooLarge(): DecodeError {
+    const limit = `${this.#settings.maxDecodedSize} bytes (maxDecodedSize)`;
+    return new DecodeError(`The body is larger than ${limit}`, { phase: "body" });
+  }
+
+  get #encoded(): boolean {
+    return this.#contentCodings.length + this.#transferCodings.length > 0;
+  }
+
   #decode(body: Buffer): Buffer | Promise<Buffer> {
-    if (this.#contentCodings.length + this.#transferCodings.length === 0) return body;
+    if (!this.#encoded) return body;
     // Transfer codings lie outside the content codings, and are not the caller's to keep.
     const contentCodings = this.decodeContent ? this.#contentCodings : NONE;
     return decodeWhole(body, [...contentCodings, ...this.#transferCodings], this.#settings);
   }
 
+  /** The body is of no use; its connection is, if little of the body is left. */
+  #refuse(error: unknown, facts: BodyFacts): void {
+    this.#reject(error);
+    this.#newSource(facts).abandon();
+  }
+
+  #newSource(facts: BodyFacts): BodySource {
+    this.source = new BodySource(this.#connection!, facts.contentLength, this.#clock, () =>
+      this.onBodyEnd?.(),
+    );
+    return this.source;
+  }
+
   /** The caller gets the response now, and its body as it comes. */
   #stream(response: HTTPResponse, facts: BodyFacts): void {
     const { allowTruncated, maxDecodedSize, enforceContentLength } = this.#settings;
-    const source = new BodySource(this.#connection!, facts.contentLength, this.#clock, () =>
-      this.onBodyEnd?.(),
-    );
-    this.source = source;
+    const source = this.#newSource(facts);
     const codings = { contentCodings: this.#contentCodings, transferCodings: this.#transferCodings };
     const reader = new BodyReader(source, {
       ...codings,
@@ -221,6 +251,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
       maxDecodedSize,
       enforceContentLength,
       facts: this.#facts(),
+      calledAt: this.calledAt,
     });
     response.attach(reader, facts.chunked);
     this.#resolve(response);

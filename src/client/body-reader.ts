@@ -27,6 +27,8 @@ export interface ReaderOptions {
   readonly enforceContentLength?: boolean;
   /** Method and URL, for errors. */
   readonly facts?: ErrorFacts;
+  /** Stack of the call that made the request, if somebody debugs. */
+  readonly calledAt?: string | null;
 }
 
 /** The reading side of one response. Its calls do not overlap: a read during another one is a `BodyUsedError`. */

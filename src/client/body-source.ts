@@ -7,6 +7,9 @@ import { BodyUsedError } from "../core/errors.ts";
 /** Bytes kept for a reader that is slower than the server; then the socket is not read any further. */
 const HIGH_WATER = 262_144;
 
+/** What a part takes besides its bytes, about: many small ones must not be cheaper than they are. */
+const PIECE_COST = 128;
+
 /** What an abandoned body may still have to come for its connection to be worth keeping, in bytes and ms. */
 const DRAIN_BYTES = 262_144;
 const DRAIN_TIME = 50;
@@ -28,6 +31,8 @@ export class BodySource {
   readonly #clock: Clock;
   #connection: Connection | null;
   #queue: Piece[] = [];
+  /** Those before it were taken. */
+  #first = 0;
   #queued = 0;
   #paused = false;
   #ended = false;
@@ -54,7 +59,12 @@ export class BodySource {
 
   /** Whether all has come and all of it was read. */
   get finished(): boolean {
-    return this.#ended && this.#queue.length === 0 && this.#error === null;
+    return this.#ended && this.#empty && this.#error === null;
+  }
+
+  /** Whether something that has come, or will, is still to be read. */
+  get unread(): boolean {
+    return !this.#dropped && this.#error === null && !this.finished;
   }
 
   /** Whether somebody said, before the end, that nobody will read the rest. */
@@ -74,7 +84,7 @@ export class BodySource {
     this.wireBytes += bytes.length;
     if (this.#draining !== null) return this.#throwAway(bytes.length);
     this.#queue.push({ bytes, endsChunk });
-    this.#queued += bytes.length;
+    this.#queued += bytes.length + PIECE_COST;
     this.#wakeReader();
     this.#paused = this.#queued >= HIGH_WATER;
     return !this.#paused;
@@ -96,7 +106,7 @@ export class BodySource {
 
   /** The next part; `null` at the end. Rejects if the body broke off, or was dropped meanwhile. One call at a time. */
   async next(): Promise<Piece | null> {
-    while (this.#queue.length === 0) {
+    while (this.#empty) {
       if (this.#dropped) throw droppedError();
       if (this.#error !== null) throw this.#error;
       if (this.#ended) return null;
@@ -109,10 +119,10 @@ export class BodySource {
 
   /** The next part if it is there. */
   take(): Piece | null {
-    const piece = this.#queue.shift() ?? null;
-    if (piece === null) return null;
-    this.#queued -= piece.bytes.length;
-    if (this.#paused && this.#queued === 0) {
+    if (this.#empty) return null;
+    const piece = this.#queue[this.#first++]!;
+    if (this.#empty) this.#clear();
+    if (this.#paused && this.#empty) {
       this.#paused = false;
       this.#connection?.resume();
     }
@@ -157,14 +167,19 @@ export class BodySource {
 
   /** A read under way must not take what has come for the whole. */
   #drop(): void {
-    if (this.#ended && this.#queue.length === 0) return;
+    if (this.#ended && this.#empty) return;
     this.#dropped = true;
     this.#clear();
     this.#wakeReader();
   }
 
+  get #empty(): boolean {
+    return this.#first === this.#queue.length;
+  }
+
   #clear(): void {
     this.#queue = [];
+    this.#first = 0;
     this.#queued = 0;
   }
 

@@ -2,13 +2,31 @@
 
 import { TextDecoder } from "node:util";
 
-/** `bytes` as text; UTF-8 where no charset is named, or one that nobody knows. */
-export function decodeText(bytes: Uint8Array, contentType: string | null): string {
-  return decoderFor(charsetOf(contentType)).decode(bytes);
+/** What bytes 0x80 to 0x9f are in windows-1252; Node 20 takes them for control characters. */
+const WINDOWS_1252 =
+  "\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f" +
+  "\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178";
+
+/** A parameter from its semicolon on: name, value in quotes, value without. */
+const PARAMETER = /;\s*([^;=\s]*)\s*(?:=\s*(?:"((?:\\.|[^"\\])*)"?[^;]*|([^;]*)))?/gy;
+
+/**
+ * `bytes` as text; UTF-8 where no charset is named, or one that nobody knows. Names mean what they mean in browsers
+ * (WHATWG Encoding): `iso-8859-1` and `us-ascii` are windows-1252.
+ */
+export function decodeText(bytes: Buffer, contentType: string | null): string {
+  const decoder = decoderFor(charsetOf(contentType));
+  return decoder.encoding === "windows-1252" ? decodeWindows1252(bytes) : decoder.decode(bytes);
 }
 
+/** The first parameter `charset` (RFC 9110 §5.6.6 and §8.3.2). */
 function charsetOf(contentType: string | null): string {
-  return /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(contentType ?? "")?.[1] ?? "utf-8";
+  if (contentType === null || !contentType.includes(";")) return "utf-8";
+  for (const [, name, quoted, plain] of contentType.slice(contentType.indexOf(";")).matchAll(PARAMETER)) {
+    const value = quoted?.replace(/\\(.)/g, "$1") ?? plain;
+    if (name?.toLowerCase() === "charset" && value !== undefined) return value.trim();
+  }
+  return "utf-8";
 }
 
 function decoderFor(charset: string): TextDecoder {
@@ -17,4 +35,10 @@ function decoderFor(charset: string): TextDecoder {
   } catch {
     return new TextDecoder();
   }
+}
+
+function decodeWindows1252(bytes: Buffer): string {
+  return bytes
+    .toString("latin1")
+    .replace(/[\x80-\x9f]/g, (control) => WINDOWS_1252[control.charCodeAt(0) - 0x80]!);
 }

@@ -3,6 +3,7 @@
 import { type Clock, systemClock } from "../core/clock.ts";
 import { CoarseTimers } from "../core/coarse-timers.ts";
 import { ConnectionBudget } from "../pool/budget.ts";
+import { noCounters, type PoolCounters } from "../pool/pool.ts";
 import { sharedTurn, type Turn } from "../pool/turn.ts";
 
 /** One per manager, or per pool that stands alone. */
@@ -11,6 +12,10 @@ export class Commons {
   readonly timers: CoarseTimers;
   readonly turn: Turn;
   readonly budget: ConnectionBudget;
+  /** What the pools have done so far, those dropped included. */
+  readonly totals: PoolCounters = noCounters();
+  /** Requests sent again silently. */
+  resent: number = 0;
   #underWay = 0;
   #waiting: (() => void)[] = [];
   #sweeping = false;

@@ -1,13 +1,11 @@
 /** `HTTPConnectionPool` and `HTTPSConnectionPool`: one scheme, host and port, usable alone or through a manager. */
 
-import { encodeBody } from "../body/encode.ts";
 import { defaultAcceptEncoding } from "../body/make-headers.ts";
-import { Connector, type Route } from "../connection/connector.ts";
-import { buildTlsSettings } from "../connection/tls.ts";
+import { Connector } from "../connection/connector.ts";
+import { buildTlsSettings, type TlsSettings } from "../connection/tls.ts";
 import {
   DEFAULT_KEEP_ALIVE_TIMEOUT,
   DEFAULT_MAX_CONNECTIONS,
-  DEFAULT_MAX_HEADER_SIZE,
   DEFAULT_MAXSIZE,
   USER_AGENT,
 } from "../core/defaults.ts";
@@ -17,18 +15,19 @@ import {
   InvalidArgumentError,
   LocationValueError,
 } from "../core/errors.ts";
-import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
+import type { HeaderSource } from "../core/headers.ts";
 import { logIfAsked } from "../core/trace.ts";
 import { bracketHost, DEFAULT_PORTS, encodeTarget, normalizeHost, parseUrl, type Url } from "../core/url.ts";
 import { Pool } from "../pool/pool.ts";
 import { type DefaultFields, plainTail } from "../protocol/h1/request-writer.ts";
 import { Commons } from "./commons.ts";
 import { exchange, type Router } from "./exchange.ts";
-import { type Call, type Hop, withBody } from "./message.ts";
+import { type Call, type Hop, prepareCall } from "./message.ts";
 import type { PoolOptions, UrlopenOptions } from "./options.ts";
 import { NO_OPTIONS, RequestMethods } from "./request-methods.ts";
 import type { HTTPResponse } from "./response.ts";
-import { type CallSettings, callSettings, count, duration, flag, poolSettings } from "./settings.ts";
+import { type Plan, planRoute } from "./route.ts";
+import { type CallSettings, count, duration, flag, poolSettings } from "./settings.ts";
 
 /** @internal Key under which a manager gives its pools what they share. */
 export const COMMONS: unique symbol = Symbol("urlpool.commons");
@@ -50,6 +49,7 @@ export class HTTPConnectionPool extends RequestMethods {
   readonly #options: SharedOptions;
   readonly #commons: Commons;
   readonly #pool: Pool;
+  readonly #plan: Plan;
   readonly #settings: CallSettings;
   readonly #hostField: string;
   readonly #plainTail: string | null;
@@ -72,6 +72,9 @@ export class HTTPConnectionPool extends RequestMethods {
     this.#hostField = hostField(this.host, this.port, this.scheme);
     this.#defaults = { acceptEncoding: defaultAcceptEncoding(), userAgent: USER_AGENT };
     this.#plainTail = plainTail(this.#hostField, this.#defaults);
+    const tls = this.tls(options);
+    const origin = { scheme: this.scheme, host: this.host, port: this.port, tls, defaults: this.#defaults };
+    this.#plan = planRoute(origin, options, this.#commons.clock);
     this.#pool = this.#createPool();
   }
 
@@ -152,36 +155,37 @@ export class HTTPConnectionPool extends RequestMethods {
 
   /** @internal A checked call. */
   prepare(method: string, options: UrlopenOptions, defaults: HeaderSource | null | undefined): Call {
-    if (options === NO_OPTIONS && isEmpty(defaults)) {
-      return { method, headers: null, body: null, makeBody: null, settings: this.#settings };
-    }
-    const source = options.headers ?? defaults;
-    const headers = isEmpty(source) ? null : new HTTPHeaderDict(source);
-    const settings = callSettings(this.#settings, options);
-    const { body, bodyPos } = options;
-    const call: Call = { method, headers, body: null, makeBody: null, settings };
-    if (body === undefined || body === null) return call;
-    if (typeof body === "function")
-      return { ...call, makeBody: async () => encodeBody(await body(), { bodyPos }) };
-    const payload = encodeBody(body, { bodyPos });
-    return payload instanceof Promise ? { ...call, makeBody: () => payload } : withBody(call, payload);
+    return prepareCall(this.#settings, method, options, defaults);
   }
 
-  /** @internal A hop to `target` on this pool. */
+  /** The proxy on the way, without credentials, such as `http://proxy.test:3128`; `null` without one. */
+  get proxy(): string | null {
+    return this.#plan.proxyName;
+  }
+
+  /** @internal Whether requests are sent to a proxy to be forwarded. */
+  get forwards(): boolean {
+    return this.#plan.proxy?.forwards ?? false;
+  }
+
+  /** @internal A hop to `target`, which is that of the absolute `url`, on this pool. */
   hop(target: string, url: string, host: string = this.#hostField): Hop {
+    const { proxy } = this.#plan;
+    const forwarded = proxy?.forwards ?? false;
     return {
       pool: this.#pool,
-      target,
+      target: forwarded ? url : target,
       host,
       url,
-      plainTail: host === this.#hostField ? this.#plainTail : null,
+      plainTail: host === this.#hostField && !forwarded ? this.#plainTail : null,
       defaults: this.#defaults,
+      proxy,
       count: this.#count,
     };
   }
 
   /** TLS of this pool's connections; `null` for none. */
-  protected tls(_options: PoolOptions): Route["tls"] {
+  protected tls(_options: PoolOptions): (() => TlsSettings) | null {
     return null;
   }
 
@@ -190,9 +194,9 @@ export class HTTPConnectionPool extends RequestMethods {
   };
 
   #createPool(): Pool {
-    const { clock, timers, turn, budget } = this.#commons;
+    const { clock, timers, turn, budget, totals } = this.#commons;
     const options = this.#options;
-    const connector = new Connector(this.#route(), clock, timers);
+    const connector = new Connector(this.#plan.route, clock, timers);
     return new Pool({
       maxsize: count("maxsize", options.maxsize, DEFAULT_MAXSIZE, 1),
       block: flag("block", options.block, true),
@@ -202,21 +206,10 @@ export class HTTPConnectionPool extends RequestMethods {
       timers,
       turn,
       budget,
+      totals,
       name: `${this}`,
       dial: (request) => connector.connect(request),
     });
-  }
-
-  #route(): Route {
-    const options = this.#options;
-    const { socketPath, socketOptions, sourceAddress, lookup, dnsCache, addressFilter } = options;
-    return {
-      target: socketPath ? { socketPath } : { host: this.host, port: this.port },
-      name: socketPath ?? `${bracketHost(this.host)}:${this.port}`,
-      tls: this.tls(options),
-      dial: { ...socketOptions, sourceAddress, lookup, dnsCache, addressFilter },
-      maxHeaderSize: count("maxHeaderSize", options.maxHeaderSize, DEFAULT_MAX_HEADER_SIZE, 1),
-    };
   }
 
   #firstHop(url: string, settings: CallSettings): Hop {
@@ -242,7 +235,7 @@ export class HTTPConnectionPool extends RequestMethods {
     if (text === "*") return this.hop("*", origin);
     if (url.host === null) return this.hop(url.requestUri, origin + url.requestUri);
     const target = `${url.scheme ?? "http"}://${url.netloc}${url.requestUri}`;
-    return this.hop(target, origin, url.netloc!);
+    return this.hop(target, target, url.netloc!);
   }
 
   #router(settings: CallSettings): Router {
@@ -268,7 +261,7 @@ export class HTTPSConnectionPool extends HTTPConnectionPool {
     return "https";
   }
 
-  protected override tls(options: PoolOptions): Route["tls"] {
+  protected override tls(options: PoolOptions): () => TlsSettings {
     return () => buildTlsSettings(options, this.host);
   }
 }
@@ -293,10 +286,4 @@ function hostField(host: string, port: number, scheme: string): string {
 function checkPort(port: number): number {
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
   throw new InvalidArgumentError(`port must be a whole number from 0 to 65535, not ${port}`);
-}
-
-function isEmpty(source: HeaderSource | null | undefined): boolean {
-  if (source === null || source === undefined) return true;
-  if (source instanceof HTTPHeaderDict) return source.size === 0;
-  return Object.getPrototypeOf(source) === Object.prototype && Object.keys(source).length === 0;
 }

@@ -19,27 +19,29 @@ import { mayResend } from "../policy/resend.ts";
 import { isRetryable, type Retry } from "../policy/retry.ts";
 import { Attempt } from "./attempt.ts";
 import type { Commons } from "./commons.ts";
+import { callSite } from "./forgotten.ts";
 import { Guard } from "./guard.ts";
-import { type Call, type Hop, type Message, withBody, writeMessage } from "./message.ts";
+import { type Call, type Hop, type Message, type PendingHop, withBody, writeMessage } from "./message.ts";
 import type { HTTPResponse } from "./response.ts";
 
 /** Finds the pool for a URL: a manager any, a pool only itself. */
 export interface Router {
   /** Throws what makes `url` unreachable for it. */
-  hop(url: Url): Hop;
+  hop(url: Url): Hop | PendingHop;
   /** Whether a redirect waits for its Retry-After: in urllib3 pools do, managers do not. */
   readonly waitsOnRedirect: boolean;
   readonly commons: Commons;
 }
 
 /** Carries a request to its end. Rejects with one of the library's errors, or with the signal's reason. */
-export async function exchange(call: Call, hop: Hop, router: Router): Promise<HTTPResponse> {
+export async function exchange(call: Call, hop: Hop | PendingHop, router: Router): Promise<HTTPResponse> {
   const journey = new Journey(call, hop, router);
   journey.begin();
   let response = null as HTTPResponse | null;
   try {
     for (;;) {
       response = null;
+      if (journey.needsHop) await journey.takeHop();
       if (journey.needsBody) await journey.makeBody();
       try {
         response = await journey.attempt().run();
@@ -61,6 +63,8 @@ export async function exchange(call: Call, hop: Hop, router: Router): Promise<HT
 
 let lastId = 0;
 
+function ignore(): void {}
+
 /** Where a request stands between two attempts. */
 class Journey {
   /** ms before the next attempt. */
@@ -68,9 +72,14 @@ class Journey {
   readonly #router: Router;
   readonly #guard: Guard | null;
   #call: Call;
-  /** `null` until its body is made. */
-  #message: Message | null;
-  #hop: Hop;
+  /** `null` until its hop is known and its body is made. */
+  #message: Message | null = null;
+  #hop!: Hop;
+  /** The next hop, while its way is being chosen. */
+  #nextHop: Promise<Hop> | null = null;
+  #url = "";
+  /** Whether a challenge of this hop's proxy was answered. */
+  #challenged = false;
   #retries: Retry;
   #attempt: Attempt | null = null;
   #attempts = 0;
@@ -79,19 +88,28 @@ class Journey {
   readonly #id = ++lastId;
   readonly #clock: Clock;
   readonly #startedAt: number;
+  readonly #calledAt = callSite(exchange);
 
-  constructor(call: Call, hop: Hop, router: Router) {
+  constructor(call: Call, hop: Hop | PendingHop, router: Router) {
     const { signal, deadline, retries } = call.settings;
     this.#router = router;
     this.#call = call;
-    this.#hop = hop;
-    this.#message = call.makeBody === null ? writeMessage(call, hop) : null;
     this.#retries = retries;
+    this.#head(hop);
     this.#clock = router.commons.clock;
     this.#startedAt = this.#clock.now();
     retries.budget?.recordRequest();
     const guarded = signal !== null || deadline !== Number.POSITIVE_INFINITY;
     this.#guard = guarded ? new Guard(signal, deadline, router.commons.timers) : null;
+  }
+
+  get needsHop(): boolean {
+    return this.#nextHop !== null;
+  }
+
+  /** Waits until the way is chosen. */
+  async takeHop(): Promise<void> {
+    this.#enter(await this.#guarded(this.#nextHop!));
   }
 
   get needsBody(): boolean {
@@ -100,24 +118,39 @@ class Journey {
 
   /** Makes the body of the next attempt, and with it the message. */
   async makeBody(): Promise<void> {
-    const body = await this.#call.makeBody!();
+    const body = await this.#guarded(Promise.resolve(this.#call.makeBody!()));
     this.#message = writeMessage(withBody(this.#call, body), this.#hop);
+  }
+
+  /** What the caller's code promises, unless the request is stopped first. */
+  #guarded<T>(promise: Promise<T>): Promise<T> {
+    if (this.#guard === null) return promise;
+    return new Promise((resolve, reject) => {
+      this.#guard?.watch({ stop: (reason) => reject(this.#describe(reason)) });
+      promise.then(resolve, reject);
+    });
   }
 
   /** The next attempt, ready to run. */
   attempt(): Attempt {
     // The first attempt begins with the call.
     const queuedAt = this.#attempts === 0 ? this.#startedAt : this.#clock.now();
+    // A proxy that wants Digest wants other credentials each time.
+    if (this.#attempts > 0 && this.#hop.proxy?.auth?.changes && !this.needsBody) {
+      this.#message = writeMessage(this.#call, this.#hop);
+    }
     const attempt = new Attempt(this.#message!, this.#call.settings, this.#clock, this.#startedAt, queuedAt);
     this.#guard?.watch(attempt);
     // Connections that were idle as long as the one that died may be dead too.
     attempt.fresh = this.#reason === "resend";
     attempt.attempt = ++this.#attempts;
+    attempt.calledAt = this.#calledAt;
     this.wait = 0;
     if (trace.attemptStart.hasSubscribers) {
       trace.attemptStart.publish({ ...this.#facts(), attempt: this.#attempts, reason: this.#reason });
     }
     this.#attempt = attempt;
+    if (this.#reason === "resend") this.#router.commons.resent++;
     this.#hop.count();
     return attempt;
   }
@@ -125,6 +158,7 @@ class Journey {
   /** Whether `response` is the one the caller gets; if not, the next attempt is prepared. */
   arrivedWith(response: HTTPResponse): boolean {
     response.retries = this.#retries;
+    if (response.status === 407 && this.#answersChallenge(response)) return false;
     if (this.#call.settings.redirect && isRedirectStatus(response.status)) {
       const location = response.headers.get("location");
       if (isRedirect(response.status, location))
@@ -177,7 +211,7 @@ class Journey {
   }
 
   #facts(): RequestStartMessage {
-    return { request: this.#id, method: this.#call.method, url: this.#hop.url };
+    return { request: this.#id, method: this.#call.method, url: this.#url };
   }
 
   /** Prepares another attempt after `error`, or throws what the caller gets. */
@@ -228,7 +262,7 @@ class Journey {
     const call = this.#call;
     const hop = nextHop({
       method: call.method,
-      url: parseUrl(this.#hop.url),
+      url: parseUrl(this.#url),
       headers: call.headers,
       status: response.status,
       location,
@@ -247,7 +281,17 @@ class Journey {
       ? { body: null, makeBody: null, settings: { ...call.settings, chunked: false } }
       : {};
     this.#call = { ...call, method: hop.method, headers: hop.headers, ...rest };
-    this.#go(hop.url);
+    this.#head(this.#router.hop(hop.url));
+    return true;
+  }
+
+  /** Prepares the answer to what the proxy asks for, once for each hop: it is part of asking, and costs no retry. */
+  #answersChallenge(response: HTTPResponse): boolean {
+    const auth = this.#hop.proxy?.auth ?? null;
+    if (auth === null || this.#challenged || !this.#bodyReplayable) return false;
+    if (!auth.accept(response.headers.getList("proxy-authenticate"))) return false;
+    this.#challenged = true;
+    this.#reason = "challenge";
     return true;
   }
 
@@ -279,20 +323,33 @@ class Journey {
 
   #count(failure: { response?: HTTPResponse; error?: Error }): Retry {
     try {
-      const facts = { method: this.#call.method, url: this.#hop.url, idempotent: this.#idempotent };
+      const facts = { method: this.#call.method, url: this.#url, idempotent: this.#idempotent };
       return this.#retries.increment({ ...facts, ...failure });
     } catch (error) {
       throw this.#describe(error);
     }
   }
 
-  #go(url: Url): void {
-    this.#hop = this.#router.hop(url);
-    this.#message = this.#call.makeBody === null ? writeMessage(this.#call, this.#hop) : null;
+  #head(hop: Hop | PendingHop): void {
+    this.#url = hop.url;
+    if (!("chosen" in hop)) {
+      this.#enter(hop);
+      return;
+    }
+    this.#nextHop = hop.chosen;
+    // It may fail while nobody looks yet.
+    hop.chosen.catch(ignore);
+  }
+
+  #enter(hop: Hop): void {
+    this.#nextHop = null;
+    this.#hop = hop;
+    this.#challenged = false;
+    this.#message = this.#call.makeBody === null ? writeMessage(this.#call, hop) : null;
   }
 
   #describe(error: unknown): unknown {
     if (!(error instanceof HTTPError)) return error;
-    return error.describe({ method: this.#call.method, url: this.#hop.url, attempt: this.#attempts });
+    return error.describe({ method: this.#call.method, url: this.#url, attempt: this.#attempts });
   }
 }

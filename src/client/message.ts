@@ -1,11 +1,19 @@
 /** A call and a hop -> the message that goes on the wire; written once, sent by every attempt of the hop. */
 
-import { encodeChunked, type Payload } from "../body/encode.ts";
+import { encodeBody, encodeChunked, type Payload } from "../body/encode.ts";
 import type { BodyStream } from "../connection/upload.ts";
-import { HTTPHeaderDict } from "../core/headers.ts";
+import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type DefaultFields, isBodiless, plainHead, writeHead } from "../protocol/h1/request-writer.ts";
-import type { CallSettings } from "./settings.ts";
+import type { UrlopenOptions } from "./options.ts";
+import type { ProxyFields } from "./proxy-fields.ts";
+import { NO_OPTIONS } from "./request-methods.ts";
+import { type CallSettings, callSettings } from "./settings.ts";
+
+/** Bytes of a body in memory that are sent, and counted, at a time where somebody watches them go. */
+const SLICE = 65_536;
+
+const NO_BYTES = new Uint8Array(0);
 
 /** What the caller asked for; changes from hop to hop. */
 export interface Call {
@@ -30,8 +38,16 @@ export interface Hop {
   /** What follows the request line where the request has no fields and no body of its own; `null`: write it. */
   readonly plainTail: string | null;
   readonly defaults: DefaultFields;
+  /** The proxy on the way; `null` without one, or where it does nothing to requests. */
+  readonly proxy: ProxyFields | null;
   /** Counts the request. */
   count(): void;
+}
+
+/** A hop whose way is still being chosen. */
+export interface PendingHop {
+  readonly url: string;
+  readonly chosen: Promise<Hop>;
 }
 
 /** What goes on the wire, and where. */
@@ -48,6 +64,28 @@ export interface Message {
   readonly persistent: boolean;
 }
 
+/** A checked call: `options` over `base`, and fields of its own or `defaults`. */
+export function prepareCall(
+  base: CallSettings,
+  method: string,
+  options: UrlopenOptions,
+  defaults: HeaderSource | null | undefined,
+): Call {
+  if (options === NO_OPTIONS && isEmpty(defaults)) {
+    return { method, headers: null, body: null, makeBody: null, settings: base };
+  }
+  const source = options.headers ?? defaults;
+  const headers = isEmpty(source) ? null : new HTTPHeaderDict(source);
+  const settings = callSettings(base, options);
+  const { body, bodyPos } = options;
+  const call: Call = { method, headers, body: null, makeBody: null, settings };
+  if (body === undefined || body === null) return call;
+  if (typeof body === "function")
+    return { ...call, makeBody: async () => encodeBody(await body(), { bodyPos }) };
+  const payload = encodeBody(body, { bodyPos });
+  return payload instanceof Promise ? { ...call, makeBody: () => payload } : withBody(call, payload);
+}
+
 /** `call` with `body`, and the Content-Type that it implies. */
 export function withBody(call: Call, body: Payload): Call {
   if (body.contentType === null || call.headers?.has("content-type")) return { ...call, body };
@@ -58,8 +96,9 @@ export function withBody(call: Call, body: Payload): Call {
 
 /** Writes the message. Throws `InvalidArgumentError` or `InvalidHeader` for what must not go on the wire. */
 export function writeMessage(call: Call, hop: Hop): Message {
-  const { method, headers, body } = call;
+  const { method, body } = call;
   const { pool, url } = hop;
+  const headers = hop.proxy === null ? call.headers : hop.proxy.fields(call.headers, method, hop.target);
   const { chunked } = call.settings;
   if (hop.plainTail !== null && headers === null && body === null && !chunked && isBodiless(method)) {
     const head = plainHead(method, hop.target, hop.plainTail);
@@ -73,25 +112,39 @@ export function writeMessage(call: Call, hop: Hop): Message {
     method,
     url,
     head: head.text,
-    body: wireBody(body, head.chunked, headers),
+    body: wireBody(body, head.chunked, headers, call.settings.onUploadProgress !== null),
     bodyLength: body?.length ?? null,
     expectContinue: body !== null && has(headers, "expect", /(^|,)[\t ]*100-continue[\t ]*(,|$)/i),
     persistent: !has(headers, "connection", /(^|,)[\t ]*close[\t ]*(,|$)/i),
   };
 }
 
-/** The body with its framing on: bytes at once, a stream as it comes. */
+/** The body with its framing on: bytes at once, unless somebody watches them go; a stream as it comes. */
 function wireBody(
   body: Payload | null,
   chunked: boolean,
   headers: HTTPHeaderDict | null,
+  watched: boolean,
 ): Uint8Array | BodyStream | null {
-  const bytes = body === null ? new Uint8Array(0) : body.bytes;
+  const bytes = body === null ? NO_BYTES : body.bytes;
+  if (bytes !== null && watched && (chunked || bytes.length > SLICE)) {
+    return { length: chunked ? undefined : bytes.length, open: () => slices(bytes) };
+  }
   if (bytes !== null) return chunked ? encodeChunked(bytes) : body && bytes;
   if (body === null) return null;
   const declared = headers?.get("content-length") ?? null;
   const length = chunked ? undefined : (body.length ?? Number(declared));
   return { length, open: () => body.open() };
+}
+
+function* slices(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE);
+}
+
+function isEmpty(source: HeaderSource | null | undefined): boolean {
+  if (source === null || source === undefined) return true;
+  if (source instanceof HTTPHeaderDict) return source.size === 0;
+  return Object.getPrototypeOf(source) === Object.prototype && Object.keys(source).length === 0;
 }
 
 function has(headers: HTTPHeaderDict | null, name: string, option: RegExp): boolean {

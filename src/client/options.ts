@@ -12,6 +12,7 @@ import type { TlsOptions } from "../connection/tls.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import type { Retry } from "../policy/retry.ts";
 import type { Timeout } from "../policy/timeout.ts";
+import type { ProxyConfig, ProxyFunction, ProxyUrl, SocksOptions } from "./proxy.ts";
 import type { Informational } from "./response.ts";
 
 /** Options of every socket. */
@@ -68,10 +69,33 @@ export interface PoolOptions extends TlsOptions {
   maxHeaderSize?: number | undefined;
   /** Most bytes a decoded body may grow to. Default: no limit. */
   maxDecodedSize?: number | null | undefined;
+  /**
+   * URL of an HTTP or SOCKS proxy, with its credentials; for a manager also a function that is asked for every request
+   * and every redirect. Default: none.
+   */
+  proxy?: ProxyUrl | ProxyFunction | null | undefined;
+  /** Fields that go to an HTTP proxy, and to nobody else. */
+  proxyHeaders?: HeaderSource | null | undefined;
+  /** How to deal with an HTTP proxy; managers have options of their own for each of it. */
+  proxyConfig?: ProxyConfig | null | undefined;
+  /** A SOCKS proxy in parts, as an alternative to its URL. */
+  socksOptions?: SocksOptions | null | undefined;
+}
+
+/** What a manager knows of its proxies besides their URLs. */
+export interface ProxyOptions {
+  /** TLS with an https proxy. Default: the authorities of the manager, and nothing else of its TLS options. */
+  proxyTls?: TlsOptions | null | undefined;
+  /** Send requests for https origins to an https proxy in the clear, instead of through a tunnel. Default false. */
+  useForwardingForHttps?: boolean | undefined;
+  /** The name the proxy's certificate must be for; `false` for any. Default: the proxy's host. */
+  proxyAssertHostname?: string | false | null | undefined;
+  /** SHA-256 or SHA-1 of the proxy's certificate in hex: then only this counts. */
+  proxyAssertFingerprint?: string | null | undefined;
 }
 
 /** Options of a `PoolManager`. */
-export interface PoolManagerOptions extends PoolOptions {
+export interface PoolManagerOptions extends PoolOptions, ProxyOptions {
   /** Pools kept; the least recently used one is dropped first. Default 10. */
   numPools?: number | undefined;
 }

@@ -10,6 +10,7 @@ import type { Retry } from "../policy/retry.ts";
 import type { BodyReader } from "./body-reader.ts";
 import { nodeStream, webStream } from "./body-streams.ts";
 import { decodeText } from "./charset.ts";
+import { unwatch, watchForgotten } from "./forgotten.ts";
 import { memoryReader } from "./memory-body.ts";
 import type { Stopwatch, Timings } from "./timings.ts";
 
@@ -117,7 +118,7 @@ export class HTTPResponse {
   attach(reader: BodyReader, chunked: boolean): void {
     this.#reader = reader;
     this.#chunked = chunked;
-    forgotten.register(this, reader, reader);
+    watchForgotten(this, reader);
   }
 
   /** Header fields, in the order and spelling in which they came. */
@@ -311,14 +312,14 @@ export class HTTPResponse {
   releaseConn(): void {
     if (this.#reader === null) return;
     this.#reader.source.abandon();
-    forgotten.unregister(this.#reader);
+    unwatch(this.#reader);
   }
 
   /** Closes the connection unless the body has ended. */
   close(): void {
     if (this.#reader === null) return;
     this.#reader.source.destroy(null);
-    forgotten.unregister(this.#reader);
+    unwatch(this.#reader);
   }
 
   [Symbol.dispose](): void {
@@ -358,6 +359,3 @@ function sizeOf(amount: number | null | undefined): number {
   if (Number.isInteger(amount) || amount === Number.POSITIVE_INFINITY) return amount;
   throw new InvalidArgumentError(`an amount of bytes must be a whole number, not ${amount}`);
 }
-
-/** Responses that nobody can read any more give up their connections. */
-const forgotten = new FinalizationRegistry<BodyReader>((reader) => reader.source.abandon());

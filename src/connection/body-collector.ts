@@ -6,31 +6,39 @@ const LARGEST_RESERVATION = 1 << 30;
 /** Reads of at least this size go straight into the body; smaller ones are cheaper to copy. */
 const SMALLEST_DIRECT_READ = 16_384;
 
+/** A body of unknown length is copied into blocks, each twice as large as the one before it. */
+const SMALLEST_BLOCK = 4096;
+const LARGEST_BLOCK = 1_048_576;
+
 /** One body being collected. */
 export class BodyCollector {
-  #target: Buffer | null = null;
+  /** What is filled now: the whole of the body, or its last block. */
+  #target: Buffer;
   #filled = 0;
-  #parts: Buffer[] | null = null;
+  /** Blocks that are full; `null` if the length is known. */
+  readonly #blocks: Buffer[] | null;
 
   /** `length` in bytes where it is known. */
   constructor(length: number | null) {
-    if (length !== null && length <= LARGEST_RESERVATION) this.#target = Buffer.allocUnsafe(length);
-    else this.#parts = [];
+    const known = length !== null && length <= LARGEST_RESERVATION;
+    this.#target = Buffer.allocUnsafe(known ? length : SMALLEST_BLOCK);
+    this.#blocks = known ? null : [];
   }
 
   /** Takes a copy of `bytes[start, end)`. */
   add(bytes: Buffer, start: number, end: number): void {
-    if (this.#target === null) {
-      this.#parts!.push(Buffer.from(bytes.subarray(start, end)));
-      return;
-    }
-    bytes.copy(this.#target, this.#filled, start, end);
-    this.#filled += end - start;
+    const copied = bytes.copy(this.#target, this.#filled, start, end);
+    this.#filled += copied;
+    if (this.#blocks === null || copied === end - start) return;
+    this.#blocks.push(this.#target);
+    const size = Math.max(Math.min(2 * this.#target.length, LARGEST_BLOCK), end - start - copied);
+    this.#target = Buffer.allocUnsafe(size);
+    this.#filled = bytes.copy(this.#target, 0, start + copied, end);
   }
 
   /** Where the rest of the body can be read directly; `null` if that does not pay. */
   rest(): Buffer | null {
-    if (this.#target === null || this.#target.length - this.#filled < SMALLEST_DIRECT_READ) return null;
+    if (this.#blocks !== null || this.#target.length - this.#filled < SMALLEST_DIRECT_READ) return null;
     return this.#target.subarray(this.#filled);
   }
 
@@ -41,7 +49,8 @@ export class BodyCollector {
 
   /** The whole body, or what came of it. */
   finish(): Buffer {
-    if (this.#target === null) return Buffer.concat(this.#parts!);
-    return this.#filled === this.#target.length ? this.#target : this.#target.subarray(0, this.#filled);
+    const last = this.#filled === this.#target.length ? this.#target : this.#target.subarray(0, this.#filled);
+    if (this.#blocks === null || this.#blocks.length === 0) return last;
+    return Buffer.concat([...this.#blocks, last]);
   }
 }

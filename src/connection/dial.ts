@@ -350,7 +350,8 @@ function sourceOf(
   return typeof source === "string" ? { address: source } : source;
 }
 
-function allowedAddresses(
+/** The addresses that `filter` lets pass; an error if there is none. */
+export function allowedAddresses(
   addresses: readonly Address[],
   host: string,
   filter: AddressFilter | null | undefined,

@@ -40,6 +40,8 @@ export interface Http1Settings {
   maxHeaderSize: number;
   route: string;
   setup: ConnectionSetup;
+  /** The socket below, where TLS runs over one that a proxy has connected; else the socket itself. */
+  wire?: Socket;
 }
 
 let lastId = 0;
@@ -54,6 +56,7 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
   alive: boolean = true;
   keepAliveHint: number | null = null;
   readonly #socket: Socket;
+  readonly #wire: Socket;
   readonly #owner: ConnectionOwner;
   readonly #timers: CoarseTimers;
   readonly #parser: ResponseParser;
@@ -70,6 +73,7 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
 
   constructor(socket: Socket, reader: SocketReader, settings: Http1Settings) {
     this.#socket = socket;
+    this.#wire = settings.wire ?? socket;
     this.#owner = settings.owner;
     this.#timers = settings.timers;
     this.bornAt = settings.bornAt;
@@ -121,11 +125,11 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
   }
 
   ref(): void {
-    this.#socket.ref();
+    this.#wire.ref();
   }
 
   unref(): void {
-    this.#socket.unref();
+    this.#wire.unref();
   }
 
   // BodyFacts

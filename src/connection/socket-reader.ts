@@ -6,7 +6,7 @@
  * Sockets that know no `onread` (a TLS socket over another one) are read through their 'data' events.
  */
 
-import type { OnReadOpts } from "node:net";
+import type { OnReadOpts, Socket } from "node:net";
 
 /** Large enough that a fast sender fills it, small enough to stay in the cache. */
 const SHARED_BUFFER_SIZE = 65_536;
@@ -35,9 +35,11 @@ export class SocketReader {
     };
   }
 
-  /** Bytes that came from elsewhere than `onread`. */
-  push(bytes: Buffer): boolean {
-    return this.#take(bytes, bytes.length);
+  /** Takes the bytes of a socket that was made without `onread`. */
+  readEvents(socket: Socket): void {
+    socket.on("data", (bytes: Buffer) => {
+      if (!this.#take(bytes, bytes.length)) socket.pause();
+    });
   }
 
   /** Whether the peer spoke before it was asked. */

@@ -6,6 +6,7 @@
 
 import type { Socket } from "node:net";
 import { RequestBodyError } from "../core/errors.ts";
+import { hearOut } from "./hear-out.ts";
 
 /** A part of a body, as its source gives it. */
 export type UploadPart = string | Uint8Array | ArrayBuffer;
@@ -31,6 +32,12 @@ const HIGH_WATER = 65_536;
 
 type Parts = AsyncIterator<UploadPart> | Iterator<UploadPart>;
 
+/** What Node's and the web's streams have, as far as it is needed. */
+interface StreamLike {
+  destroy?: () => unknown;
+  getReader?: () => { read(): Promise<IteratorResult<UploadPart>>; cancel(): Promise<void> };
+}
+
 /** One upload. */
 export class Upload {
   readonly #socket: Socket;
@@ -46,14 +53,13 @@ export class Upload {
     this.#socket = socket;
     this.#stream = stream;
     this.#observer = observer;
+    hearOut(socket);
   }
 
   /** Sends until the source ends, `stop` is called, or something fails. Never rejects. */
   async run(): Promise<void> {
     try {
-      const source = this.#stream.open();
-      this.#parts =
-        Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+      this.#parts = partsOf(this.#stream.open());
       await this.#sendParts(this.#parts);
       if (!this.#stopped) this.#complete();
     } catch (error) {
@@ -156,6 +162,20 @@ export class Upload {
       // The source was told; what it makes of that is its own affair.
     }
   }
+}
+
+/** Streams are closed by their own means: their iterators' `return` waits for a part that may never come. */
+function partsOf(source: (AsyncIterable<UploadPart> | Iterable<UploadPart>) & StreamLike): Parts {
+  if (typeof source.getReader === "function") {
+    const reader = source.getReader();
+    return { next: () => reader.read(), return: () => reader.cancel() as Promise<never> };
+  }
+  const parts = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  if (typeof source.destroy !== "function") return parts;
+  return {
+    next: () => parts.next() as Promise<IteratorResult<UploadPart>>,
+    return: () => source.destroy!() as Promise<never>,
+  };
 }
 
 function toBytes(part: UploadPart): Buffer {

@@ -232,6 +232,11 @@ export class ProxyError extends HTTPError {
   }
 }
 
+/** A package that the request needs, and that is installed on demand, is not there. */
+export class MissingDependencyError extends HTTPError {
+  override readonly code: string = "ERR_URLPOOL_MISSING_DEPENDENCY";
+}
+
 /** The connection broke, or the peer broke the protocol. */
 export class ProtocolError extends HTTPError {
   override readonly code: string = "ERR_URLPOOL_PROTOCOL";

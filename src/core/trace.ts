@@ -2,7 +2,7 @@
  * What goes on inside, on `node:diagnostics_channel`: one boolean check each while nobody listens. URLs carry no
  * credentials, and header fields are never among the messages.
  *
- * `NODE_DEBUG=urlpool` prints every message as a line on stderr.
+ * `NODE_DEBUG=urlpool` prints every message as a line on stderr, and warns of forgotten responses.
  */
 
 import { type Channel, channel } from "node:diagnostics_channel";
@@ -34,7 +34,7 @@ export interface AttemptMessage extends RequestStartMessage {
   /** 1 for the first. */
   attempt: number;
   /** Why it is made. */
-  reason: "first" | "resend" | "retry" | "redirect";
+  reason: "first" | "resend" | "retry" | "redirect" | "challenge";
 }
 
 /** `urlpool:connection:open`: a connection stands. */
@@ -104,6 +104,7 @@ export const trace: {
 };
 
 let logging = false;
+let debugging = false;
 
 /** Prints the messages if `NODE_DEBUG` asks for it; called by the first manager or pool, so that importing does nothing. */
 export function logIfAsked(): void {
@@ -111,8 +112,14 @@ export function logIfAsked(): void {
   logging = true;
   const log = debuglog("urlpool");
   if (!log.enabled) return;
+  debugging = true;
   for (const one of Object.values(trace))
     one.subscribe((message, name) => log("%s", line(String(name), message)));
+}
+
+/** Whether `NODE_DEBUG` asks for more than costs nothing. */
+export function isDebugging(): boolean {
+  return debugging;
 }
 
 function line(name: string, message: unknown): string {

@@ -9,14 +9,25 @@ import {
   type SharedOptions,
 } from "../client/connection-pool.ts";
 import { exchange, type Router } from "../client/exchange.ts";
-import type { Hop } from "../client/message.ts";
+import { type Hop, type PendingHop, prepareCall } from "../client/message.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
+import {
+  isSocks,
+  type ProxyFunction,
+  type ProxyUrl,
+  parseHttpProxyUrl,
+  parseProxyUrl,
+  plainHost,
+  portOf,
+  socksOptions,
+} from "../client/proxy.ts";
 import { NO_OPTIONS, RequestMethods } from "../client/request-methods.ts";
 import type { HTTPResponse } from "../client/response.ts";
+import { type CallSettings, poolSettings } from "../client/settings.ts";
 import { InvalidArgumentError, LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import { logIfAsked, trace } from "../core/trace.ts";
-import { bracketHost, DEFAULT_PORTS, parseUrl, type Url } from "../core/url.ts";
+import { bracketHost, DEFAULT_PORTS, parseUrl, Url } from "../core/url.ts";
 import { Retry } from "../policy/retry.ts";
 import { type DownloadOptions, type DownloadResult, downloadTo } from "./download.ts";
 import { watchWrites } from "./observed.ts";
@@ -29,7 +40,10 @@ export type PoolClass = new (host: string, port?: number | null, options?: PoolO
 
 /** One pool in a snapshot. */
 export interface PoolStats {
+  /** Of a pool whose requests a proxy forwards: the proxy's. */
   origin: string;
+  /** The proxy on the way, without credentials; `null` without one. */
+  proxy: string | null;
   idle: number;
   busy: number;
   queued: number;
@@ -43,6 +57,20 @@ export interface ManagerStats {
   pools: PoolStats[];
   /** Connections open now, those being made included. */
   openConnections: number;
+  /** Requests that wait for a connection now. */
+  waiting: number;
+  /** Connections made, by pools dropped since too; so are the next ones. */
+  created: number;
+  /** Requests that got a connection which had served another. */
+  reused: number;
+  /** Connections closed because they were not to be kept. */
+  discarded: number;
+  /** Requests that waited for longer than their `poolTimeout`. */
+  timedOut: number;
+  /** Requests sent again silently, because their reused connection had died. */
+  resent: number;
+  /** Pools dropped to make room for others. */
+  evicted: number;
 }
 
 /** Pool options as the manager keeps them: any name may be among them. */
@@ -71,6 +99,9 @@ export class PoolManager extends RequestMethods {
   readonly #router: Router;
   readonly #known = new Map<string, KnownOrigin>();
   #last: KnownOrigin | null = null;
+  /** Of requests whose pool is not known before their proxy is. */
+  #settings: CallSettings | null = null;
+  #evicted = 0;
 
   /** `numPools` defaults to 10; it may stand among the options. Throws `InvalidArgumentError`. */
   constructor(numPools?: number, options?: PoolManagerOptions);
@@ -79,7 +110,8 @@ export class PoolManager extends RequestMethods {
     super();
     logIfAsked();
     const options = (typeof first === "object" ? first : second) ?? {};
-    const { numPools, headers, maxConnections: _limit, ...poolOptions } = options;
+    const { numPools, headers, maxConnections: _limit, ...rest } = options;
+    const poolOptions = withProxyConfig(rest);
     const maxsize = typeof first === "number" ? first : numPools;
     this.headers = headers;
     this.pools = new RecentlyUsedContainer({ maxsize: maxsize ?? 10, disposeFunc: dropPool });
@@ -130,6 +162,7 @@ export class PoolManager extends RequestMethods {
       if (pool !== null) return this.#send(pool, method, plainHop(pool, url, this.#last!.prefix), options);
       const parsed = parseUrl(url);
       const found = this.#poolFor(parsed);
+      if (found instanceof Promise) return this.#sendLater(found, parsed, method, options);
       this.#learn(url, parsed);
       return this.#send(found, method, hopTo(found, parsed), options);
     } catch (error) {
@@ -172,7 +205,9 @@ export class PoolManager extends RequestMethods {
     const known = this.pools.get(poolKey);
     if (known !== undefined) return known;
     const pool = this.newPool(context);
+    const { size } = this.pools;
     this.pools.set(poolKey, pool);
+    if (this.pools.size === size) this.#evicted++;
     if (trace.poolOpen.hasSubscribers) trace.poolOpen.publish({ origin: originOf(pool) });
     return pool;
   }
@@ -199,7 +234,9 @@ export class PoolManager extends RequestMethods {
   /** A plain snapshot, which does not count as use of any pool. */
   stats(): ManagerStats {
     const pools = this.pools.keys().map((key) => poolStats(this.pools.peek(key)!));
-    return { pools, openConnections: this.#commons.budget.open };
+    const { budget, totals, resent } = this.#commons;
+    const waiting = pools.reduce((sum, { queued }) => sum + queued, 0);
+    return { pools, openConnections: budget.open, waiting, ...totals, resent, evicted: this.#evicted };
   }
 
   /** Makes the pool of a context; to be overridden for pools of one's own making. */
@@ -214,13 +251,40 @@ export class PoolManager extends RequestMethods {
     return exchange(pool.prepare(method, options, this.headers), hop, this.#router);
   }
 
-  #hop(url: Url): Hop {
-    return hopTo(this.#poolFor(url), url);
+  #sendLater(
+    found: Promise<HTTPConnectionPool>,
+    url: Url,
+    method: string,
+    options: UrlopenOptions,
+  ): Promise<HTTPResponse> {
+    this.#settings ??= poolSettings(this.#connectionPoolKw);
+    return exchange(
+      prepareCall(this.#settings, method, options, this.headers),
+      pendingHop(found, url),
+      this.#router,
+    );
   }
 
-  #poolFor(url: Url): HTTPConnectionPool {
+  #hop(url: Url): Hop | PendingHop {
+    const found = this.#poolFor(url);
+    return found instanceof Promise ? pendingHop(found, url) : hopTo(found, url);
+  }
+
+  /** The pool of a request to `url`; promised where its proxy is still to be chosen. */
+  #poolFor(url: Url): HTTPConnectionPool | Promise<HTTPConnectionPool> {
     if (url.scheme === null) warnSchemeless();
-    return this.connectionFromHost(url.host, url.port, url.scheme ?? "http");
+    const find = (proxy?: ProxyUrl | null): HTTPConnectionPool =>
+      this.connectionFromHost(
+        url.host,
+        url.port,
+        url.scheme ?? "http",
+        proxy === undefined ? null : { proxy },
+      );
+    const { proxy } = this.#connectionPoolKw;
+    if (typeof proxy !== "function") return find();
+    const chosen = proxy(absoluteUrl(url));
+    if (!isThenable(chosen)) return find(chosen ?? null);
+    return Promise.resolve(chosen).then((answer) => find(answer ?? null));
   }
 
   #context(
@@ -230,12 +294,13 @@ export class PoolManager extends RequestMethods {
     poolKwargs: PoolOptions | null | undefined,
   ): PoolContext {
     const lowered = scheme.toLowerCase();
-    return {
+    const context = {
       ...mergePoolKwargs(this.#connectionPoolKw, poolKwargs),
       scheme: lowered,
-      host: host.replace(/^\[(.*)\]$/, "$1"),
+      host: plainHost(host),
       port: port ?? DEFAULT_PORTS[lowered] ?? 80,
     };
+    return throughProxy(context);
   }
 
   #key(context: PoolContext): PoolKeyLike {
@@ -264,6 +329,8 @@ export class PoolManager extends RequestMethods {
     if (auth !== null || host === null || scheme === null || !isUnder(url, prefix)) return;
     if (this.#keyFnByScheme[scheme] !== keyFnByScheme[scheme]) return;
     if (!Object.values(this.#connectionPoolKw).every(isStable)) return;
+    // Who chooses anew for every request must be asked.
+    if (typeof this.#connectionPoolKw.proxy === "function") return;
     if (this.#known.size >= MAX_KNOWN_ORIGINS) this.#forget();
     const context = this.#context(host, port, scheme, null);
     this.#known.set(prefix, { prefix, context, key: this.#key({ ...context }) });
@@ -272,6 +339,7 @@ export class PoolManager extends RequestMethods {
   #forget(): void {
     this.#known.clear();
     this.#last = null;
+    this.#settings = null;
   }
 
   #observe<T extends object>(target: T): T {
@@ -289,8 +357,63 @@ function mergePoolKwargs(base: PoolKwargs, override: PoolOptions | null | undefi
   return merged;
 }
 
+/** `context` with its route: http goes over the pool of an HTTP proxy, which all its hosts share. */
+function throughProxy(context: PoolContext): PoolContext {
+  const { proxy, ...rest } = context;
+  if (proxy === undefined || proxy === null) return context;
+  const url = chosenProxy(proxy as ProxyUrl | ProxyFunction, context);
+  if (url === null) return rest;
+  if (isSocks(url)) return { ...rest, socksOptions: socksOptions(url) };
+  const proxied = { ...context, proxy: parseHttpProxyUrl(url) };
+  if (context.scheme !== "http") return proxied;
+  return { ...proxied, scheme: url.scheme!, host: plainHost(url.host!), port: portOf(url) };
+}
+
+/** A look-up cannot wait: functions that promise a proxy are for requests. */
+function chosenProxy(proxy: ProxyUrl | ProxyFunction, { scheme, host, port }: PoolContext): Url | null {
+  if (typeof proxy !== "function") return parseProxyUrl(proxy);
+  const chosen = proxy(absoluteUrl(new Url({ scheme, host: bracketHost(host), port: port ?? null })));
+  if (isThenable(chosen)) {
+    const text = "The proxy is promised only: look the pool up with { proxy: url } in poolKwargs";
+    throw new InvalidArgumentError(text);
+  }
+  return chosen ? parseProxyUrl(chosen) : null;
+}
+
+/** The options for proxies in the form in which they are part of a key. */
+function withProxyConfig({
+  proxyTls,
+  useForwardingForHttps,
+  proxyAssertHostname,
+  proxyAssertFingerprint,
+  ...options
+}: PoolManagerOptions): PoolOptions {
+  if (options.proxy === undefined || options.proxy === null) return options;
+  const proxy = typeof options.proxy === "function" ? options.proxy : parseProxyUrl(options.proxy);
+  const proxyConfig = options.proxyConfig ?? {
+    tls: proxyTls,
+    useForwardingForHttps,
+    assertHostname: proxyAssertHostname,
+    assertFingerprint: proxyAssertFingerprint,
+  };
+  return { ...options, proxy, proxyConfig };
+}
+
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === "object" && value !== null && "then" in value;
+}
+
 function hopTo(pool: HTTPConnectionPool, url: Url): Hop {
-  return pool.hop(url.requestUri, `${url.scheme ?? "http"}://${url.netloc}${url.requestUri}`);
+  return pool.hop(url.requestUri, absoluteUrl(url), pool.forwards ? url.netloc! : undefined);
+}
+
+function pendingHop(found: Promise<HTTPConnectionPool>, url: Url): PendingHop {
+  return { url: absoluteUrl(url), chosen: found.then((pool) => hopTo(pool, url)) };
+}
+
+/** Without userinfo and fragment: what is sent, and shown. */
+function absoluteUrl(url: Url): string {
+  return `${url.scheme ?? "http"}://${url.netloc}${url.requestUri}`;
 }
 
 /** Whether `url` is `prefix` itself, or goes on with a path. */
@@ -301,7 +424,10 @@ function isUnder(url: string, prefix: string): boolean {
 
 /** The target is what follows the origin, as it stands. */
 function plainHop(pool: HTTPConnectionPool, url: string, origin: string): Hop {
-  return url.length === origin.length ? pool.hop("/", `${url}/`) : pool.hop(url.slice(origin.length), url);
+  const host = pool.forwards ? origin.slice(origin.indexOf("://") + 3) : undefined;
+  return url.length === origin.length
+    ? pool.hop("/", `${url}/`, host)
+    : pool.hop(url.slice(origin.length), url, host);
 }
 
 /** A copy of `kw` whose plain objects and arrays are frozen copies too: they cannot change unseen. */
@@ -327,6 +453,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 function poolStats(pool: HTTPConnectionPool): PoolStats {
   return {
     origin: originOf(pool),
+    proxy: pool.proxy,
     idle: pool.numIdle,
     busy: pool.numBusy,
     queued: pool.numQueued,

@@ -40,22 +40,33 @@ export interface PoolSettings {
   turn: Turn;
   budget: ConnectionBudget;
   dial: (request: DialRequest) => DialHandle;
+  /** Counts together with other pools. */
+  totals: PoolCounters;
   /** Text for errors, such as `HTTPConnectionPool(host='h', port=80)`. */
   name: string;
 }
 
 /** Counters that only grow. */
 export interface PoolCounters {
+  /** Connections made. */
   created: number;
+  /** Requests that got a connection which had served another. */
   reused: number;
+  /** Connections closed because they were not to be kept. */
   discarded: number;
+  /** Requests that waited for longer than their `poolTimeout`. */
   timedOut: number;
+}
+
+/** All zero. */
+export function noCounters(): PoolCounters {
+  return { created: 0, reused: 0, discarded: 0, timedOut: 0 };
 }
 
 /** Keeps the connections of one route and hands them out. */
 export class Pool implements BudgetMember {
   readonly settings: PoolSettings;
-  readonly counters: PoolCounters = { created: 0, reused: 0, discarded: 0, timedOut: 0 };
+  readonly counters: PoolCounters = noCounters();
   /** @internal */ readonly budgetLink: Link<BudgetMember> = new Link<BudgetMember>(this);
   readonly #idle = new LinkedList<Member>();
   readonly #waiting = new LinkedList<Ticket>();
@@ -177,7 +188,7 @@ export class Pool implements BudgetMember {
   /** @internal A dial has ended with a connection: it goes to whoever waits first. */
   dialled(dial: Dialing, member: Member): void {
     this.#forget(dial);
-    this.counters.created++;
+    this.#count("created");
     const ticket = this.#nextTicket();
     if (ticket === null) {
       this.#store(member);
@@ -250,7 +261,7 @@ export class Pool implements BudgetMember {
     const ticket = this.#nextTicket();
     if (ticket !== null) {
       this.#orphan(ticket);
-      this.counters.reused++;
+      this.#count("reused");
       this.#grant(member, ticket);
       this.pump();
     } else if (this.#keeps(member)) {
@@ -261,7 +272,7 @@ export class Pool implements BudgetMember {
 
   /** @internal The turn of a reserved connection has come. */
   grantReserved(member: Member, ticket: Ticket): void {
-    this.counters.reused++;
+    this.#count("reused");
     ticket.granted(member.connection);
   }
 
@@ -283,6 +294,11 @@ export class Pool implements BudgetMember {
     this.pump();
   }
 
+  #count(what: keyof PoolCounters): void {
+    this.counters[what]++;
+    this.settings.totals[what]++;
+  }
+
   #grant(member: Member, ticket: Ticket): void {
     this.#active++;
     member.use();
@@ -300,7 +316,7 @@ export class Pool implements BudgetMember {
 
   #discard(member: Member): void {
     this.#active++;
-    this.counters.discarded++;
+    this.#count("discarded");
     member.use();
     member.close();
   }
@@ -348,7 +364,7 @@ export class Pool implements BudgetMember {
     ticket.expired = true;
     if (ticket.dial !== null) return;
     this.#leaveLine(ticket);
-    this.counters.timedOut++;
+    this.#count("timedOut");
     const wait = `no connection became free within ${ticket.poolTimeout} ms (poolTimeout)`;
     ticket.refused(new EmptyPoolError(`${this.settings.name}: Pool is empty and ${wait}`, { phase: "pool" }));
   }

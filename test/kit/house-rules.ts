@@ -22,6 +22,8 @@ const CONNECTION_TYPES = "connection/connection.ts";
 
 /** Floors whose files do no input or output. */
 const WITHOUT_IO = ["protocol", "policy", "pool"];
+/** Optional peers, and the one file that may load each. */
+const PEERS: Readonly<Record<string, string>> = { socks: "connection/socks.ts" };
 const IO_MODULE = /^(?:node:)?(?:net|tls|dns|http|https|http2|dgram|fs|child_process)(?:\/|$)/;
 
 /** Every module a file names, in `import`, `export ... from` and `import()`. */
@@ -37,7 +39,7 @@ export function importBreaches(file: SourceFile): string[] {
   if (own === "") return [];
   return importedModules(file.text).flatMap((specifier) => {
     const target = specifier.startsWith(".") ? resolvePath(file.path, specifier) : undefined;
-    const allowed = target === undefined ? mayUseModule(own, specifier) : maySee(own, target);
+    const allowed = target === undefined ? mayUseModule(own, file.path, specifier) : maySee(own, target);
     return allowed ? [] : [`${file.path} must not import ${target ?? specifier}`];
   });
 }
@@ -89,7 +91,8 @@ function maySee(own: string, target: string): boolean {
   return levelOf(floor) >= 0 && levelOf(floor) < levelOf(own);
 }
 
-function mayUseModule(own: string, specifier: string): boolean {
+function mayUseModule(own: string, path: string, specifier: string): boolean {
+  if (PEERS[specifier] === path) return true;
   return specifier.startsWith("node:") && !(WITHOUT_IO.includes(own) && IO_MODULE.test(specifier));
 }
 

@@ -92,12 +92,21 @@ export async function serveHttp(
     const request = await readRequest(connection, options.continue ?? true);
     options.received?.push(request);
     const answer = await handler(request);
-    if (answer === undefined) continue;
-    const spec = typeof answer === "string" || answer instanceof Uint8Array ? { body: answer } : answer;
-    const close = mustClose(request, spec);
-    await connection.send(renderResponse(spec, request.method, close));
-    if (close) return connection.halfClose();
+    if (answer !== undefined && (await sendAnswer(connection, request, answer))) return;
   }
+}
+
+/** Sends the answer; true if the connection ends with it. */
+export async function sendAnswer(
+  connection: OriginConnection,
+  request: OriginRequest,
+  answer: Exclude<HttpAnswer, undefined>,
+): Promise<boolean> {
+  const spec = typeof answer === "string" || answer instanceof Uint8Array ? { body: answer } : answer;
+  const close = mustClose(request, spec);
+  await connection.send(renderResponse(spec, request.method, close));
+  if (close) connection.halfClose();
+  return close;
 }
 
 /** The answer of an echo server. */
@@ -129,7 +138,11 @@ export function renderResponse(
   return Buffer.concat([head, isChunked(spec) ? chunkBody(body, spec) : body]);
 }
 
-async function readRequest(connection: OriginConnection, answerExpect: boolean): Promise<OriginRequest> {
+/** Reads the next request with its body. `answerExpect`: sends 100 to who expects it. */
+export async function readRequest(
+  connection: OriginConnection,
+  answerExpect: boolean,
+): Promise<OriginRequest> {
   const headText = await connection.readHead();
   const [requestLine = "", ...lines] = headText.slice(0, -4).split("\r\n");
   const [method = "", target = "", version = ""] = requestLine.split(" ");

@@ -11,14 +11,9 @@
  * - `/close`: the small text, then the connection is closed
  */
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import net from "node:net";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { commandOf, type Daemon, skipWithout, startDaemon } from "./daemon.ts";
 
 /** Content of `/`. */
 export const SMALL_TEXT = "Hello from nginx\n";
@@ -65,7 +60,7 @@ export interface Nginx extends AsyncDisposable {
   readonly url: string;
   /** `https://127.0.0.1:port`; empty without `tls`. */
   readonly httpsUrl: string;
-  /** The log so far; with `count`, waits (up to 2 s) until it has that many lines. */
+  /** The log so far; with `count`, waits (up to 5 s) until it has that many lines. */
   accessLog(count?: number): Promise<NginxLogEntry[]>;
   /** Text of the error log. */
   errorLog(): Promise<string>;
@@ -73,61 +68,36 @@ export interface Nginx extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-const COMMAND: string | undefined = ["nginx", "/usr/sbin/nginx"].find(
-  (command) => spawnSync(command, ["-v"]).error === undefined,
-);
-
-/** Whether nginx is installed. */
-export function hasNginx(): boolean {
-  return COMMAND !== undefined;
-}
-
-/** The value of a test's `skip`: a reason when nginx is missing. With CI=true never, so that CI cannot pass without it. */
+/** The value of a test's `skip`; see {@link skipWithout}. */
 export function skipWithoutNginx(): string | false {
-  return hasNginx() || process.env.CI === "true" ? false : "nginx is not installed";
+  return skipWithout("nginx");
 }
-
-/**
- * Runs the command given as arguments until standard input ends: when a test process is killed, its pipe closes, and so
- * no nginx outlives it. Complaints about the configuration come before nginx knows its log, on standard error.
- */
-const WHILE_INPUT_IS_OPEN =
-  'exec 3<&0; "$@" 3<&- 2>>error.log & pid=$!; { cat <&3 >/dev/null; kill "$pid" 2>/dev/null; } & wait "$pid"';
 
 /** Starts nginx: `await using nginx = await startNginx()`. */
 export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
-  if (COMMAND === undefined) throw new Error("nginx is not installed: bash scripts/system-packages.sh nginx");
-  // Between finding a free port and nginx taking it, another process may: then once more.
-  for (let attempt = 1; ; attempt += 1) {
-    const folder = await mkdtemp(join(tmpdir(), "urlpool-nginx-"));
-    const ports = await freePorts(2);
-    await writeFiles(folder, ports, options);
-    const command = [COMMAND, "-p", folder, "-c", join(folder, "nginx.conf")];
-    const child = spawn("sh", ["-c", WHILE_INPUT_IS_OPEN, "sh", ...command], {
-      cwd: folder,
-      stdio: ["pipe", "ignore", "ignore"],
-    });
-    const nginx = new RunningNginx(folder, child, ports[0], options.tls === undefined ? 0 : ports[1]);
-    if (await nginx.ready()) return nginx;
-    const log = await nginx.errorLog();
-    await nginx.stop();
-    if (attempt === 3) throw new Error(`nginx did not start:\n${log}`);
-  }
+  const daemon = await startDaemon({
+    name: "nginx",
+    ports: 2,
+    listening: options.tls === undefined ? 1 : 2,
+    // nginx complains about its configuration on standard error, and this is where it logs later.
+    prepare: async (folder, ports) => {
+      await writeFiles(folder, ports, options);
+      return [commandOf("nginx"), "-p", folder, "-c", join(folder, "nginx.conf")];
+    },
+  });
+  return new RunningNginx(daemon, options.tls !== undefined);
 }
 
 class RunningNginx implements Nginx {
   readonly port: number;
   readonly httpsPort: number;
-  readonly #folder: string;
-  readonly #child: ChildProcess;
-  readonly #exited: Promise<unknown>;
+  readonly #daemon: Daemon;
 
-  constructor(folder: string, child: ChildProcess, port: number, httpsPort: number) {
-    this.#folder = folder;
-    this.#child = child;
-    this.#exited = once(child, "exit");
+  constructor(daemon: Daemon, tls: boolean) {
+    const [port = 0, httpsPort = 0] = daemon.ports;
+    this.#daemon = daemon;
     this.port = port;
-    this.httpsPort = httpsPort;
+    this.httpsPort = tls ? httpsPort : 0;
   }
 
   get url(): string {
@@ -138,45 +108,25 @@ class RunningNginx implements Nginx {
     return this.httpsPort === 0 ? "" : `https://127.0.0.1:${this.httpsPort}`;
   }
 
-  /** True once it accepts connections, false if it ended instead. */
-  async ready(): Promise<boolean> {
-    for (let attempt = 0; attempt < 500 && this.#child.exitCode === null; attempt += 1) {
-      if (await accepts(this.port)) return this.#child.exitCode === null;
-      await sleep(10);
-    }
-    return false;
-  }
-
   async accessLog(count = 0): Promise<NginxLogEntry[]> {
-    for (let attempt = 0; ; attempt += 1) {
-      const lines = (await this.#read("access.log")).split("\n").filter((line) => line !== "");
-      if (lines.length >= count || attempt === 80)
-        return lines.map((line) => JSON.parse(line) as NginxLogEntry);
-      await sleep(25);
-    }
+    const lines = await this.#daemon.lines("access.log", count);
+    return lines.map((line) => JSON.parse(line) as NginxLogEntry);
   }
 
   errorLog(): Promise<string> {
-    return this.#read("error.log");
+    return this.#daemon.read("error.log");
   }
 
-  async stop(): Promise<void> {
-    this.#child.stdin?.end();
-    await this.#exited;
-    await rm(this.#folder, { recursive: true, force: true });
+  stop(): Promise<void> {
+    return this.#daemon.stop();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
-
-  async #read(name: string): Promise<string> {
-    const path = join(this.#folder, name);
-    return existsSync(path) ? await readFile(path, "utf8") : "";
-  }
 }
 
-async function writeFiles(folder: string, ports: [number, number], options: NginxOptions): Promise<void> {
+async function writeFiles(folder: string, ports: readonly number[], options: NginxOptions): Promise<void> {
   const site = join(folder, "site");
   await mkdir(site);
   await writeFile(join(site, "small.txt"), SMALL_TEXT);
@@ -189,7 +139,7 @@ async function writeFiles(folder: string, ports: [number, number], options: Ngin
   await writeFile(join(folder, "nginx.conf"), configuration(folder, ports, options));
 }
 
-function configuration(folder: string, [port, httpsPort]: [number, number], options: NginxOptions): string {
+function configuration(folder: string, [port, httpsPort]: readonly number[], options: NginxOptions): string {
   const { keepAliveRequests = 1_000_000, keepAliveTimeout = 75_000, tls, extraServerConfig = "" } = options;
   const locations = `${serverConfig(folder)}\n${extraServerConfig}`;
   const https = `server {
@@ -253,20 +203,4 @@ function logFormat(): string {
     ...Object.entries({ ...texts, userAgent: "http_user_agent" }).map(([key, name]) => `"${key}":"$${name}"`),
   ];
   return `{${fields.join(",")}}`;
-}
-
-async function freePorts(count: number): Promise<[number, number]> {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports as [number, number];
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, "127.0.0.1");
-    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
-    socket.once("connect", () => socket.destroy());
-  });
 }

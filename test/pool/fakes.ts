@@ -3,7 +3,14 @@
 import type { Connection, ConnectionSetup, Exchange } from "../../src/connection/connection.ts";
 import { CoarseTimers } from "../../src/core/coarse-timers.ts";
 import { ConnectionBudget } from "../../src/pool/budget.ts";
-import { type DialHandle, type DialRequest, Pool, type PoolSettings, Ticket } from "../../src/pool/pool.ts";
+import {
+  type DialHandle,
+  type DialRequest,
+  noCounters,
+  Pool,
+  type PoolSettings,
+  Ticket,
+} from "../../src/pool/pool.ts";
 import { Turn } from "../../src/pool/turn.ts";
 import { VirtualClock } from "../kit/clock.ts";
 
@@ -147,6 +154,7 @@ export class World {
       timers: this.timers,
       turn: this.turn,
       budget: this.budget,
+      totals: noCounters(),
       name: "FakePool",
       dial: (request) => {
         const dial = new FakeDial(this, request);

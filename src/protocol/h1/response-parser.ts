@@ -46,6 +46,7 @@ export class ResponseParser {
   readonly #partial: SectionBuffer;
   #state = DONE;
   #bodiless = false;
+  #connect = false;
   #headBytes = 0;
   #remaining = 0;
   #chunked: ChunkedReader | null = null;
@@ -82,10 +83,11 @@ export class ResponseParser {
     return this.#chunked?.trailers ?? "";
   }
 
-  /** Makes ready for the next response. `bodiless`: it answers HEAD. */
-  start(bodiless: boolean): void {
+  /** Makes ready for the next response. `bodiless`: it answers HEAD; `connect`: it answers CONNECT. */
+  start(bodiless: boolean, connect: boolean = false): void {
     this.#state = HEAD;
     this.#bodiless = bodiless;
+    this.#connect = connect;
     this.#headBytes = 0;
     this.#chunked = null;
     this.started = false;
@@ -170,6 +172,12 @@ export class ResponseParser {
     this.persistent = head.status !== 101 && isPersistent(head);
     this.transferCodings = NONE;
     this.#remaining = 0;
+    if (this.#connect && head.status >= 200 && head.status < 300) {
+      // What follows is the tunnel, whatever the fields say (RFC 9110 §9.3.6).
+      this.framing = "none";
+      this.contentLength = null;
+      return;
+    }
     this.contentLength = head.contentLength === null ? null : parseContentLength(head.contentLength);
     if (head.transferEncoding !== null) this.#chooseCoded(head, head.transferEncoding);
     else if (!hasBody(head.status, this.#bodiless) || this.contentLength === 0) this.framing = "none";

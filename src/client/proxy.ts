@@ -1,0 +1,127 @@
+/** Proxies as callers name them: URLs, and what goes with them. */
+
+import type { SocksSettings } from "../connection/socks.ts";
+import type { TlsOptions } from "../connection/tls.ts";
+import { InvalidArgumentError, LocationValueError, ProxySchemeUnknown } from "../core/errors.ts";
+import { percentDecode } from "../core/percent.ts";
+import { DEFAULT_PORTS, parseUrl, Url } from "../core/url.ts";
+
+/** The URL of a proxy; credentials in it are for the proxy. */
+export type ProxyUrl = string | URL | Url;
+
+/** Chooses the proxy of a request, by its absolute URL; `null` for none. */
+export type ProxyFunction = (
+  url: string,
+) => ProxyUrl | null | undefined | Promise<ProxyUrl | null | undefined>;
+
+/** How a pool deals with its HTTP proxy (urllib3's `ProxyConfig`). */
+export interface ProxyConfig {
+  /** TLS with an https proxy. Authorities not given here are those for origins; nothing else is shared with them. */
+  tls?: TlsOptions | null | undefined;
+  /** Send requests for https origins to an https proxy in the clear, instead of through a tunnel. Default false. */
+  useForwardingForHttps?: boolean | undefined;
+  /** The name the proxy's certificate must be for; `false` for any. */
+  assertHostname?: string | false | null | undefined;
+  /** The fingerprint the proxy's certificate must have. */
+  assertFingerprint?: string | null | undefined;
+}
+
+/** A SOCKS proxy (urllib3's `_socks_options`). */
+export interface SocksOptions {
+  socksVersion: 4 | 5;
+  proxyHost: string;
+  proxyPort: number;
+  /** The user id of SOCKS4. */
+  username?: string | null | undefined;
+  password?: string | null | undefined;
+  /** Whether the proxy looks names up. */
+  rdns: boolean;
+}
+
+/** Name and password in a URL, percent-decoded; `null` where there are none. */
+export function credentialsOf({ auth }: Url): { username: string; password: string } | null {
+  if (auth === null || auth === "") return null;
+  const colon = auth.indexOf(":");
+  if (colon === -1) return { username: percentDecode(auth), password: "" };
+  return {
+    username: percentDecode(auth.slice(0, colon)),
+    password: percentDecode(auth.slice(colon + 1)),
+  };
+}
+
+/** Reads a proxy's URL. Throws `ProxySchemeUnknown` if it has no scheme, `LocationValueError` if no host. */
+export function parseProxyUrl(proxy: ProxyUrl): Url {
+  if (proxy instanceof Url) return proxy;
+  const text = proxy instanceof URL ? proxy.href : proxy;
+  if (typeof text !== "string") {
+    throw new InvalidArgumentError(`The URL of a proxy must be a string, not ${typeof text}`);
+  }
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
+    const message = "Proxy URL had no scheme, should start with http:// or https://";
+    throw new ProxySchemeUnknown("", { message });
+  }
+  const url = parseUrl(text);
+  if (url.host) return url;
+  throw new LocationValueError("Proxy URL has no host");
+}
+
+/** As {@link parseProxyUrl}; throws `ProxySchemeUnknown` unless it is the URL of an HTTP proxy. */
+export function parseHttpProxyUrl(proxy: ProxyUrl): Url {
+  const url = parseProxyUrl(proxy);
+  if (url.scheme === "http" || url.scheme === "https") return url;
+  const hint = isSocks(url) ? ", or SOCKSProxyManager" : "";
+  const message = `Proxy URL had unsupported scheme ${url.scheme}, should use http:// or https://${hint}`;
+  throw new ProxySchemeUnknown(url.scheme ?? "", { message });
+}
+
+/** Port of a proxy, its scheme's where the URL names none. */
+export function portOf(url: Url): number {
+  return url.port ?? DEFAULT_PORTS[url.scheme ?? "http"] ?? SOCKS_PORT;
+}
+
+const SOCKS_PORT = 1080;
+
+/** Scheme -> version, and whether the proxy looks names up. */
+const SOCKS_SCHEMES: ReadonlyMap<string, readonly [4 | 5, boolean]> = new Map([
+  ["socks4", [4, false]],
+  ["socks4a", [4, true]],
+  ["socks5", [5, false]],
+  ["socks5h", [5, true]],
+]);
+
+/** Whether it is the URL of a SOCKS proxy. */
+export function isSocks(url: Url): boolean {
+  return SOCKS_SCHEMES.has(url.scheme ?? "");
+}
+
+/** The options of a SOCKS proxy; credentials in the URL count if none are given. Throws `ProxySchemeUnknown`. */
+export function socksOptions(
+  url: Url,
+  username: string | null | undefined = null,
+  password: string | null | undefined = null,
+): SocksOptions {
+  const kind = SOCKS_SCHEMES.get(url.scheme ?? "");
+  if (kind === undefined) {
+    const message = `Unable to determine SOCKS version from the scheme ${url.scheme}, should be one of ${[...SOCKS_SCHEMES.keys()].join(", ")}`;
+    throw new ProxySchemeUnknown(url.scheme ?? "", { message });
+  }
+  const given = username === null && password === null ? credentialsOf(url) : { username, password };
+  const [socksVersion, rdns] = kind;
+  return { socksVersion, rdns, proxyHost: plainHost(url.host!), proxyPort: portOf(url), ...given };
+}
+
+/** What of {@link SocksOptions} the handshake needs. */
+export function socksLogin(options: SocksOptions): Pick<SocksSettings, "version" | "username" | "password"> {
+  const { socksVersion: version, username = null, password = null } = options;
+  return { version, username, password };
+}
+
+/** An IPv6 address without its brackets. */
+export function plainHost(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1");
+}
+
+/** Scheme, host and port of a proxy, for eyes. */
+export function proxyName(url: Url): string {
+  return `${url.scheme}://${url.host}:${portOf(url)}`;
+}

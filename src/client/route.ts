@@ -1,0 +1,168 @@
+/**
+ * The way of a pool's connections:
+ *
+ *  1. to the origin;
+ *  2. to a proxy that forwards: for http, for an https proxy that is trusted with https requests, and for the pool of
+ *     the proxy itself, which many http origins share;
+ *  3. through a tunnel that an HTTP proxy opens (CONNECT), for https;
+ *  4. through a SOCKS proxy.
+ */
+
+import type { Passage, Route } from "../connection/connector.ts";
+import { ProxyAuth } from "../connection/proxy-auth.ts";
+import { proxyFailure } from "../connection/proxy-failure.ts";
+import { openSocks } from "../connection/socks.ts";
+import { buildTlsSettings, type TlsOptions, type TlsSettings } from "../connection/tls.ts";
+import { openTunnel } from "../connection/tunnel.ts";
+import type { Clock } from "../core/clock.ts";
+import { DEFAULT_MAX_HEADER_SIZE } from "../core/defaults.ts";
+import { InvalidArgumentError } from "../core/errors.ts";
+import { HTTPHeaderDict } from "../core/headers.ts";
+import { bracketHost, type Url } from "../core/url.ts";
+import type { DefaultFields } from "../protocol/h1/request-writer.ts";
+import type { PoolOptions } from "./options.ts";
+import {
+  credentialsOf,
+  isSocks,
+  parseHttpProxyUrl,
+  parseProxyUrl,
+  plainHost,
+  portOf,
+  proxyName,
+  type SocksOptions,
+  socksLogin,
+  socksOptions,
+} from "./proxy.ts";
+import { ForwardedFields, type ProxyFields, TunnelledFields } from "./proxy-fields.ts";
+import { count } from "./settings.ts";
+
+/** What a route is planned for. */
+export interface Origin {
+  readonly scheme: string;
+  /** Without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** TLS with the origin; `null` for http. */
+  readonly tls: (() => TlsSettings) | null;
+  readonly defaults: DefaultFields;
+}
+
+/** How the requests of a pool travel. */
+export interface Plan {
+  readonly route: Route;
+  /** What a proxy does to the fields of requests; `null` without one. */
+  readonly proxy: ProxyFields | null;
+  /** The proxy, for eyes; `null` without one. */
+  readonly proxyName: string | null;
+}
+
+/** Plans the route of a pool. Throws `InvalidArgumentError` and `ProxySchemeUnknown`. */
+export function planRoute(origin: Origin, options: PoolOptions, clock: Clock): Plan {
+  const proxy = proxyOf(options);
+  if (proxy !== null) return planHttpProxy(origin, options, proxy);
+  const socks = socksOf(options);
+  if (socks !== null) return planSocks(origin, options, socks, clock);
+  const route = { ...common(origin.host, origin.port, options), tls: origin.tls };
+  return { route: { ...route, explain: null, passage: null }, proxy: null, proxyName: null };
+}
+
+function proxyOf({ proxy }: PoolOptions): Url | null {
+  if (proxy === undefined || proxy === null) return null;
+  if (typeof proxy === "function") {
+    throw new InvalidArgumentError("A pool has one route: only a manager can have a function as its proxy");
+  }
+  const url = parseProxyUrl(proxy);
+  return isSocks(url) ? null : parseHttpProxyUrl(url);
+}
+
+function socksOf({ proxy, socksOptions: given }: PoolOptions): SocksOptions | null {
+  if (given) return given;
+  return proxy && typeof proxy !== "function" ? socksOptions(parseProxyUrl(proxy)) : null;
+}
+
+function common(
+  host: string,
+  port: number,
+  options: PoolOptions,
+): Pick<Route, "target" | "name" | "dial" | "maxHeaderSize"> {
+  const { socketPath, socketOptions, sourceAddress, lookup, dnsCache, addressFilter } = options;
+  return {
+    target: socketPath ? { socketPath } : { host, port },
+    name: socketPath ?? `${bracketHost(host)}:${port}`,
+    dial: { ...socketOptions, sourceAddress, lookup, dnsCache, addressFilter },
+    maxHeaderSize: count("maxHeaderSize", options.maxHeaderSize, DEFAULT_MAX_HEADER_SIZE, 1),
+  };
+}
+
+function planHttpProxy(origin: Origin, options: PoolOptions, proxy: Url): Plan {
+  const host = plainHost(proxy.host!);
+  const headers = options.proxyHeaders ? new HTTPHeaderDict(options.proxyHeaders) : null;
+  const credentials = credentialsOf(proxy) ?? basicCredentials(headers);
+  const auth = credentials === null ? null : new ProxyAuth(credentials);
+  const route = {
+    ...common(host, portOf(proxy), options),
+    tls: proxy.scheme === "https" ? () => buildTlsSettings(proxyTls(options), host) : null,
+    explain: proxyFailure(proxy),
+  };
+  if (isForwarded(origin, options, proxy)) {
+    const fields = new ForwardedFields(headers, auth);
+    return { route: { ...route, passage: null }, proxy: fields, proxyName: proxyName(proxy) };
+  }
+  const { defaults } = origin;
+  const { maxHeaderSize } = route;
+  const authority = `${bracketHost(origin.host)}:${origin.port}`;
+  const settings = { authority, headers, auth, defaults, maxHeaderSize };
+  const passage: Passage = {
+    tls: origin.tls,
+    open: (socket, limits, first, done) => openTunnel(socket, settings, limits, first, done),
+  };
+  return { route: { ...route, passage }, proxy: new TunnelledFields(), proxyName: proxyName(proxy) };
+}
+
+function planSocks(origin: Origin, options: PoolOptions, socks: SocksOptions, clock: Clock): Plan {
+  const { proxyHost, proxyPort, rdns } = socks;
+  const { lookup, dnsCache, addressFilter } = options;
+  const settings = {
+    ...socksLogin(socks),
+    host: origin.host.replace(/\.$/, ""),
+    port: origin.port,
+    resolution: rdns ? null : { clock, lookup, dnsCache },
+    addressFilter,
+  };
+  const passage: Passage = {
+    tls: origin.tls,
+    open: (socket, limits, _first, done) => openSocks(socket, settings, limits, done),
+  };
+  const route = { ...common(proxyHost, proxyPort, options), tls: null, explain: null, passage };
+  const scheme = `socks${socks.socksVersion}${socks.rdns ? (socks.socksVersion === 4 ? "a" : "h") : ""}`;
+  return { route, proxy: null, proxyName: `${scheme}://${bracketHost(proxyHost)}:${proxyPort}` };
+}
+
+function isForwarded({ scheme, host, port }: Origin, { proxyConfig }: PoolOptions, proxy: Url): boolean {
+  if (scheme === "http") return true;
+  if (proxy.scheme !== "https") return false;
+  if (proxyConfig?.useForwardingForHttps) return true;
+  return host === plainHost(proxy.host!) && port === portOf(proxy);
+}
+
+/** What governs TLS with the proxy: its own options, and the authorities where those name none. */
+function proxyTls(options: PoolOptions): TlsOptions {
+  const { caCerts, caCertDir, caCertData, sslContext, proxyConfig } = options;
+  const own = proxyConfig?.tls ?? {};
+  const { assertHostname = own.assertHostname, assertFingerprint = own.assertFingerprint } =
+    proxyConfig ?? {};
+  const trusts = own.sslContext ?? own.caCerts ?? own.caCertDir ?? own.caCertData;
+  // A context for origins serves the proxy only where no origin is ever seen (as in urllib3).
+  const shared =
+    sslContext && proxyConfig?.useForwardingForHttps ? { sslContext } : { caCerts, caCertDir, caCertData };
+  return { ...(trusts ? {} : shared), ...own, assertHostname, assertFingerprint };
+}
+
+/** Name and password of a Basic Proxy-Authorization, for a proxy that then asks for Digest. */
+function basicCredentials(headers: HTTPHeaderDict | null): { username: string; password: string } | null {
+  const value = headers?.get("proxy-authorization") ?? "";
+  const [, encoded] = /^basic +([a-z0-9+/]+=*)$/i.exec(value) ?? [];
+  if (encoded === undefined) return null;
+  const [username = "", ...password] = Buffer.from(encoded, "base64").toString().split(":");
+  return { username, password: password.join(":") };
+}
