@@ -6,13 +6,20 @@ import type { AddressInfo } from "node:net";
 import { makeAuthority } from "../test/kit/certificates.ts";
 
 /** Names under `.test` never exist elsewhere (RFC 2606). */
-const NAMES = { example: "example.test", httpbin: "httpbin.test", secure: "secure.test" };
+const NAMES = {
+  example: "example.test",
+  httpbin: "httpbin.test",
+  secure: "secure.test",
+  secureToo: "www.secure.test",
+};
 
 /** Origins that run, and how to reach them. */
 export interface DemoOrigins {
   example: string;
   httpbin: string;
   secure: string;
+  /** The same server under another name. */
+  secureToo: string;
   /** PEM of the authority that signed the HTTPS origin's certificate. */
   authority: string;
   close(): Promise<void>;
@@ -21,7 +28,7 @@ export interface DemoOrigins {
 /** Starts two HTTP origins and one HTTPS origin, its certificate made on the spot. */
 export async function startOrigins(): Promise<DemoOrigins> {
   const authority = await makeAuthority();
-  const { cert, key } = await authority.issue({ names: [NAMES.secure] });
+  const { cert, key } = await authority.issue({ names: [NAMES.secure, NAMES.secureToo] });
   const servers: Server[] = [
     createHttp(answer("example-origin")),
     createHttp(answer("httpbin-origin")),
@@ -32,6 +39,7 @@ export async function startOrigins(): Promise<DemoOrigins> {
     example: `http://${NAMES.example}:${example}`,
     httpbin: `http://${NAMES.httpbin}:${httpbin}`,
     secure: `https://${NAMES.secure}:${secure}`,
+    secureToo: `https://${NAMES.secureToo}:${secure}`,
     authority: authority.cert,
     close: async () => {
       for (const server of servers) server.closeAllConnections();

@@ -29,14 +29,20 @@ export function printPools(manager: PoolManager): void {
   heading("Pools");
   const rows = manager
     .stats()
-    .pools.map(({ origin, numConnections, numRequests, idle }) => [
+    .pools.map(({ origin, proxy, numConnections, numRequests, idle }) => [
       origin,
+      route(origin, proxy),
       numConnections,
       numRequests,
       `${Math.round((1 - numConnections / Math.max(1, numRequests)) * 100)} %`,
       idle,
     ]);
-  table(["origin", "connections", "requests", "reuse", "idle"], rows);
+  table(["origin", "route", "connections", "requests", "reuse", "idle"], rows);
+}
+
+function route(origin: string, proxy: string | null): string {
+  if (proxy === null) return "direct";
+  return proxy === origin ? "the proxy, for all http hosts" : `tunnel through ${proxy}`;
 }
 
 /** Requests each URL twice, so that reuse shows; a failure is printed and does not stop the others. */

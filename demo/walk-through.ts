@@ -1,8 +1,9 @@
 /** The walk-through of the README, each step printed with what came of it. */
 
 import type { LookupFunction } from "node:net";
-import { defaultKeyNormalizer, HTTPPoolKey, PoolManager } from "urlpool";
-import { startOrigins } from "./origins.ts";
+import { defaultKeyNormalizer, HTTPPoolKey, makeHeaders, PoolManager, ProxyManager } from "urlpool";
+import { type DemoOrigins, startOrigins } from "./origins.ts";
+import { startProxy } from "./proxy.ts";
 import { heading, print, style } from "./terminal.ts";
 import { call, printPools } from "./visit.ts";
 
@@ -14,7 +15,7 @@ const lookup: LookupFunction = (_host, options, callback) => {
 
 /** Runs all of it. */
 export async function walkThrough(): Promise<void> {
-  print(style("bold", "urlpool: PoolManager against three origins of this process"));
+  print(style("bold", "urlpool: PoolManager against origins of this process"));
   const origins = await startOrigins();
   const manager = new PoolManager(10, { lookup, caCertData: origins.authority });
 
@@ -38,6 +39,7 @@ export async function walkThrough(): Promise<void> {
   printPools(small);
 
   customField();
+  await throughProxy(origins);
   await Promise.all([manager.close(), small.close()]);
   await origins.close();
 }
@@ -53,6 +55,23 @@ function customField(): void {
     manager.connectionFromUrl("http://example.com");
     fact(`manager.pools.size with myField "${myField}"`, manager.pools.size);
   }
+}
+
+/** One pool for all http hosts, a tunnel for each https host; the credentials go to the proxy only. */
+async function throughProxy(origins: DemoOrigins): Promise<void> {
+  heading("Through a proxy that asks for credentials");
+  const proxy = await startProxy("myusername:mypassword");
+  const proxyHeaders = makeHeaders({ proxyBasicAuth: "myusername:mypassword" });
+  const manager = new ProxyManager(proxy.url, { proxyHeaders, lookup, caCertData: origins.authority });
+  await call(manager, "GET", `${origins.example}/`);
+  await call(manager, "GET", `${origins.httpbin}/`);
+  await call(manager, "GET", `${origins.secure}/`);
+  await call(manager, "GET", `${origins.secure}/again`);
+  await call(manager, "GET", `${origins.secureToo}/`);
+  printPools(manager);
+  fact("tunnels that the proxy opened", proxy.tunnels);
+  await manager.close();
+  await proxy.close();
 }
 
 function fact(name: string, value: unknown): void {

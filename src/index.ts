@@ -14,6 +14,7 @@ export { RequestMethods } from "./client/request-methods.ts";
 export { HTTPResponse, type HTTPResponseInit, type Informational } from "./client/response.ts";
 export type { Timings } from "./client/timings.ts";
 export { type AddressFilter, blockPrivateAddresses } from "./connection/address-filter.ts";
+export type { SourceAddress } from "./connection/dial.ts";
 export { DnsCache } from "./connection/resolve.ts";
 export { type CertReqs, disableWarnings, type TlsOptions } from "./connection/tls.ts";
 export * from "./core/errors.ts";
@@ -35,7 +36,7 @@ export type {
   RequestErrorMessage,
   RequestStartMessage,
 } from "./core/trace.ts";
-export { parseUrl, Url, type UrlParts } from "./core/url.ts";
+export { parseUrl, Url, type UrlLike, type UrlParts } from "./core/url.ts";
 export { type DownloadOptions, type DownloadResult, downloadTo, type Requester } from "./manager/download.ts";
 export {
   BasePoolKey,
@@ -53,6 +54,7 @@ export {
   type PoolClass,
   type PoolKwargs,
   PoolManager,
+  type PoolOverrides,
   type PoolStats,
 } from "./manager/pool-manager.ts";
 export type { Environment } from "./manager/proxy-env.ts";

@@ -97,6 +97,12 @@ describe("the package", { skip }, () => {
     assert.deepEqual([stdout.trim(), status], ["1", 0]);
   });
 
+  it("gives every class and function the name it is exported by", async () => {
+    for (const [name, value] of Object.entries((await import("urlpool")) as Names)) {
+      if (typeof value === "function") assert.equal(value.name, name);
+    }
+  });
+
   it("gives every error class a code of its own", async () => {
     const names = (await import("urlpool")) as Names;
     const classes = Object.values(names).filter(isErrorClass);

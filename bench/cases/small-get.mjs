@@ -32,6 +32,19 @@ function smallGet(scheme, connections) {
   };
 }
 
-export const cases = ["http", "https"].flatMap((scheme) =>
-  [1, 50, 500].map((connections) => smallGet(scheme, connections)),
-);
+/** The default timeouts (connect, read) against none. */
+const timeouts = {
+  ...smallGet("http", 50),
+  name: "timeouts",
+  title: "What timeouts cost: small GET, HTTP, 50 connections",
+  peers: ["urlpool", "urlpool-untimed"],
+  options: { "urlpool-untimed": { timeout: null } },
+  baseline: "urlpool-untimed",
+  rounds: 15,
+  targets: [{ peer: "urlpool-untimed", atLeast: 0.97 }],
+};
+
+export const cases = [
+  ...["http", "https"].flatMap((scheme) => [1, 50, 500].map((connections) => smallGet(scheme, connections))),
+  timeouts,
+];

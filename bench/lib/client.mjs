@@ -1,6 +1,6 @@
 /**
  * The measured process: one peer, told over IPC what to do, one command at a time. Its only argument is the spec as JSON:
- * `{ peer, url, hosts?, connections, bytes, caFile?, dist?, options?, mode?, upload? }`.
+ * `{ peer, url, hosts?, connections, bytes, caFile?, dist?, options?, mode?, upload?, proxy? }`.
  */
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
@@ -55,6 +55,19 @@ async function slice(limits) {
   const meter = new Meter({ ...spec, ...limits });
   await drive(spec.connections, meter.goOn);
   return meter.result();
+}
+
+/** A new agent, that many requests, and its end: requests per second. */
+async function batch({ requests }) {
+  await create();
+  let left = requests - spec.connections;
+  const start = performance.now();
+  const cpu = process.cpuUsage();
+  await drive(spec.connections, () => left-- > 0);
+  const value = (requests / (performance.now() - start)) * 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  await peer.close();
+  return { value, cpuMicros: (user + system) / requests };
 }
 
 /** Runs that many requests and gives the most memory this process ever held, in MiB. */
@@ -116,7 +129,7 @@ async function end() {
   return {};
 }
 
-const commands = { create, slice, peakMemory, idleMemory, importTime, end };
+const commands = { create, slice, batch, peakMemory, idleMemory, importTime, end };
 
 process.on("disconnect", () => process.exit(1));
 process.on("message", async ({ command, ...options }) => {

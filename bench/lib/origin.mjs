@@ -130,7 +130,7 @@ http {
 }
 
 /** A port that nothing on 127.0.0.1 has. */
-async function freePort() {
+export async function freePort() {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address();

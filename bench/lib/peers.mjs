@@ -10,6 +10,7 @@ const GOT = { from: [22, 0], newer: "got16", older: "got14" };
 export const PEERS = {
   urlpool: { label: "urlpool", module: "urlpool" },
   "urlpool-base": { label: "urlpool (base)", module: "urlpool" },
+  "urlpool-untimed": { label: "urlpool without timeouts", module: "urlpool" },
   undici: { label: "undici request", module: "undici", package: UNDICI },
   "undici-dispatch": { label: "undici dispatch", module: "undici-dispatch", package: UNDICI },
   "undici-fetch": { label: "undici fetch", module: "undici-fetch", package: UNDICI },

@@ -60,6 +60,7 @@ const EXTRAS = [
   ["originPercent", "origin's core %", figure],
   ["rss", "resident bytes", figure],
   ["connections", "connections", figure],
+  ["tunnels", "CONNECTs", figure],
 ];
 
 function extraColumns(peers) {

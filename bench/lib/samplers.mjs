@@ -4,6 +4,7 @@
  */
 
 import { Client } from "./child.mjs";
+import { startConnectProxy } from "./connect-proxy.mjs";
 
 const RAMP_MS = 100;
 const WARM_UP_MS = 1000;
@@ -49,6 +50,34 @@ export const rates = {
         for (const client of clients.values()) {
           await client.ask("end").catch(() => client.kill());
         }
+      },
+    };
+  },
+};
+
+/** Requests per second of a new agent that makes a fixed number of them through a proxy, its connections included. */
+export const batches = {
+  unit: "requests/s",
+  better: "higher",
+  async open(run, benchCase) {
+    const clients = new Map();
+    const proxy = await startConnectProxy();
+    const { requests } = benchCase;
+    return {
+      async start(peer) {
+        const client = new Client(run.node, { ...specFor(run, benchCase, peer), proxy: proxy.url });
+        clients.set(peer, client);
+        // Compiled code is what is compared, not how fast Node compiles.
+        for (let i = 0; i < 5; i++) await client.ask("batch", { requests });
+      },
+      async sample(peer) {
+        const before = proxy.tunnels();
+        const sample = await clients.get(peer).ask("batch", { requests });
+        return { ...sample, tunnels: proxy.tunnels() - before };
+      },
+      async close() {
+        for (const client of clients.values()) client.kill();
+        proxy.close();
       },
     };
   },

@@ -2,9 +2,13 @@ import { importPackage } from "../lib/peers.mjs";
 import { lengthOf, uploadBytes, uploadParts } from "../lib/upload.mjs";
 
 /** undici's `request`, the body collected with `arrayBuffer()` unless the mode says otherwise. */
-export async function create({ connections, ca, mode = "collect", upload = 0 }) {
-  const { Agent, interceptors, request } = await importPackage("undici");
-  const agent = new Agent({ connections, pipelining: 1, connect: { ca } });
+export async function create({ connections, ca, mode = "collect", upload = 0, proxy }) {
+  const { Agent, interceptors, ProxyAgent, request } = await importPackage("undici");
+  const limits = { connections, pipelining: 1 };
+  const agent =
+    proxy === undefined
+      ? new Agent({ ...limits, connect: { ca } })
+      : new ProxyAgent({ uri: proxy, requestTls: { ca }, ...limits });
   const dispatcher = mode === "decode" ? agent.compose(interceptors.decompress()) : agent;
   const bytes = uploadBytes(upload);
   const collect = async (url, options) => {

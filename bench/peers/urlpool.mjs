@@ -2,10 +2,11 @@ import { pathToFileURL } from "node:url";
 import { lengthOf, uploadBytes, uploadParts } from "../lib/upload.mjs";
 
 /** urlpool with its default options; `dist` is the path of the build to measure. */
-export async function create({ connections, ca, dist, options, mode = "collect", upload = 0 }) {
-  const { PoolManager } = await import(pathToFileURL(dist).href);
+export async function create({ connections, ca, dist, options, mode = "collect", upload = 0, proxy }) {
+  const { PoolManager, ProxyManager } = await import(pathToFileURL(dist).href);
   const tls = ca === undefined ? {} : { caCertData: ca };
-  const manager = new PoolManager({ maxsize: connections, ...tls, ...options });
+  const settings = { maxsize: connections, ...tls, ...options };
+  const manager = proxy === undefined ? new PoolManager(settings) : new ProxyManager(proxy, settings);
   const bytes = uploadBytes(upload);
   const modes = {
     collect: async (url) => (await manager.request("GET", url)).data.length,

@@ -7,7 +7,7 @@ import { InvalidArgumentError, UnrewindableBodyError } from "../core/errors.ts";
 import { formDataPayload } from "./form-data.ts";
 import { bytesOf, isBytes, kindOf } from "./pairs.ts";
 import { PartsPayload } from "./parts.ts";
-import type { BodyPart, Payload } from "./payload.ts";
+import { type BodyPart, LARGE_PART, type Payload } from "./payload.ts";
 
 export type { BodyPart, Payload } from "./payload.ts";
 
@@ -27,7 +27,7 @@ const FORM_TYPE = "application/x-www-form-urlencoded;charset=UTF-8";
 const CRLF = "\r\n";
 
 /** Bytes read from a file at a time. */
-const FILE_READ = 131_072;
+const FILE_READ = 262_144;
 
 /** The payload of `body`. Throws (or rejects with) `InvalidArgumentError` for what cannot be one. */
 export function encodeBody(body: unknown, options: EncodeOptions = {}): Payload | Promise<Payload> {
@@ -78,21 +78,23 @@ async function filePayload(file: FileLike, start: number): Promise<Payload> {
 
 /** Bytes `start` to `end`, exclusive. Not by a read stream: broken off, that closes the file. */
 async function* readRange(file: FileLike, start: number, end: number): AsyncGenerator<Uint8Array> {
+  let buffer: Buffer | null = null;
   for (let at = start; at < end; ) {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(FILE_READ, end - at));
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+    buffer ??= Buffer.allocUnsafeSlow(Math.min(FILE_READ, end - at));
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - at), at);
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);
+    if (bytesRead <= LARGE_PART) buffer = null;
     at += bytesRead;
   }
 }
 
 /** An iterator can be used once; what makes a new iterator each time can be used again. */
 function iterablePayload(body: AsyncIterable<BodyPart> | Iterable<BodyPart>): Payload {
-  const replayable = Array.isArray(body) || body instanceof Set;
+  const reusable = Array.isArray(body) || body instanceof Set;
   let opened = false;
   const open = (): AsyncIterable<BodyPart> | Iterable<BodyPart> => {
-    if (opened && !replayable) {
+    if (opened && !reusable) {
       throw new UnrewindableBodyError("The body can be read only once: give a function that makes it anew", {
         phase: "write",
       });
@@ -100,7 +102,16 @@ function iterablePayload(body: AsyncIterable<BodyPart> | Iterable<BodyPart>): Pa
     opened = true;
     return body;
   };
-  return { bytes: null, length: undefined, contentType: null, replayable, open };
+  return {
+    bytes: null,
+    length: undefined,
+    contentType: null,
+    // One that failed on the way to the server was not read.
+    get replayable() {
+      return reusable || !opened;
+    },
+    open,
+  };
 }
 
 function isFile(body: unknown): body is FileLike {

@@ -6,8 +6,8 @@ import { kindOf } from "./pairs.ts";
 
 export { guessContentType } from "./content-types.ts";
 
-/** Data of a field: text goes out as UTF-8, a number as decimal text, bytes as they are. */
-export type FieldData = string | number | Uint8Array | ArrayBuffer | Blob;
+/** Data of a field: text goes out as UTF-8, bytes as they are, a number, `true` or `false` as its text. */
+export type FieldData = string | number | bigint | boolean | Uint8Array | ArrayBuffer | Blob;
 
 /**
  * A field's value: its data; or `[filename, data]`, whose type is guessed from the name; or
@@ -48,13 +48,14 @@ export class RequestField {
     data: FieldData,
     options: {
       filename?: string | null | undefined;
-      headers?: Readonly<FieldHeaders> | null | undefined;
+      headers?: Readonly<FieldHeaders> | Iterable<readonly [name: string, value: string]> | null | undefined;
     } = {},
   ) {
     this.name = name;
     this.data = data;
     this.filename = options.filename ?? undefined;
-    this.headers = { ...options.headers };
+    const headers = options.headers ?? {};
+    this.headers = Symbol.iterator in headers ? Object.fromEntries(headers) : { ...headers };
   }
 
   /**

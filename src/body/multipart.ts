@@ -32,8 +32,8 @@ export function chooseBoundary(): string {
  * given. Throws `InvalidArgumentError` for a boundary that RFC 2046 does not allow and for data of another kind,
  * `InvalidHeader` for a field header with CR, LF or NUL.
  */
-export function encodeMultipartFormdata(fields: Fields, boundary?: string): MultipartBody {
-  const chosen = boundary === undefined ? chooseBoundary() : checkBoundary(boundary);
+export function encodeMultipartFormdata(fields: Fields, boundary?: string | null): MultipartBody {
+  const chosen = checkBoundary(boundary ?? chooseBoundary());
   const pieces = [...multipartPieces(fields, chosen)];
   if (!pieces.every((piece) => Buffer.isBuffer(piece))) {
     throw new InvalidArgumentError("a Blob cannot be encoded at once: send it as a field of a request");
@@ -42,8 +42,8 @@ export function encodeMultipartFormdata(fields: Fields, boundary?: string): Mult
 }
 
 /** As `encodeMultipartFormdata`, for sending: nothing is joined in memory, and `Blob`s are read while they are sent. */
-export function multipartPayload(fields: Fields, boundary?: string): PartsPayload {
-  const chosen = boundary === undefined ? chooseBoundary() : checkBoundary(boundary);
+export function multipartPayload(fields: Fields, boundary?: string | null): PartsPayload {
+  const chosen = checkBoundary(boundary ?? chooseBoundary());
   return new PartsPayload([...multipartPieces(fields, chosen)], contentTypeOf(chosen));
 }
 
@@ -70,7 +70,9 @@ function* requestFields(fields: Fields): Generator<RequestField> {
 function encodeData(data: FieldData): Buffer | Blob {
   if (data instanceof Blob) return data;
   if (typeof data === "string") return Buffer.from(data);
-  if (typeof data === "number") return Buffer.from(String(data));
+  if (typeof data === "number" || typeof data === "bigint" || typeof data === "boolean") {
+    return Buffer.from(String(data));
+  }
   if (isBytes(data)) return bytesOf(data);
   throw new InvalidArgumentError(
     `the data of a field must be a string, a number or bytes, not ${kindOf(data)}`,

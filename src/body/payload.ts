@@ -1,5 +1,8 @@
 /** What a request body is on its way to the wire. */
 
+/** A part of more bytes than this has left the process when the next one is asked for: its memory is its source's again. */
+export const LARGE_PART = 65_536;
+
 /** A part of a streamed body. */
 export type BodyPart = string | Uint8Array | ArrayBuffer;
 
@@ -11,7 +14,7 @@ export interface Payload {
   readonly length: number | undefined;
   /** The Content-Type it implies, unless the caller gives one. */
   readonly contentType: string | null;
-  /** Whether it can be opened again. */
+  /** Whether it can be opened: not yet done, or it can be done again. */
   readonly replayable: boolean;
   /** The body from its start. Throws `UnrewindableBodyError` if it was opened before and cannot be again. */
   open(): AsyncIterable<BodyPart> | Iterable<BodyPart>;

@@ -97,6 +97,10 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
     }
     const connection = this.#connection;
     this.#connection = null;
+    if (reason instanceof HTTPError) {
+      const answering = connection === null ? "pool" : "head";
+      reason.describe({ phase: this.#response === null ? answering : "body" });
+    }
     this.#reject(reason);
     this.#message.pool.cancel(this);
     connection?.close();
@@ -165,19 +169,27 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   }
 
   onEnd(body: Buffer | null, trailers: string): void {
+    const connection = this.#connection;
     this.#connection = null;
     this.stopwatch.endedAt = this.#clock.now();
     if (this.#downloaded !== null) {
       this.#tell(this.#downloaded, body?.length ?? this.source?.wireBytes ?? 0, true);
     }
     if (this.source !== null) {
-      this.source.end(trailers);
+      this.source.end(trailers, this.holds);
       return;
     }
     const response = this.#response!;
+    if (this.holds) response.hold(connection);
     const decoded = this.#decode(body!);
     if (decoded instanceof Promise) {
-      decoded.then((data) => this.#complete(response, data, body!, trailers), this.#reject);
+      decoded.then(
+        (data) => this.#complete(response, data, body!, trailers),
+        (error) => {
+          response.releaseConn();
+          this.#reject(error);
+        },
+      );
     } else this.#complete(response, decoded, body!, trailers);
   }
 
@@ -203,6 +215,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
 
   #complete(response: HTTPResponse, data: Buffer, body: Buffer, trailers: string): void {
     if (this.decodeContent && data.length > this.#settings.maxDecodedSize) {
+      response.releaseConn();
       this.#reject(this.#tooLarge());
       return;
     }
@@ -213,6 +226,11 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   #tooLarge(): DecodeError {
     const limit = `${this.#settings.maxDecodedSize} bytes (maxDecodedSize)`;
     return new DecodeError(`The body is larger than ${limit}`, { phase: "body" });
+  }
+
+  get holds(): boolean {
+    const { releaseConn } = this.#settings;
+    return this.source === null ? releaseConn === false : releaseConn !== true && this.source.holds;
   }
 
   get #encoded(): boolean {

@@ -55,6 +55,15 @@ export class BodyReader {
     return this.#mode !== "untouched";
   }
 
+  /** Whether the body is over for its reader: no read can give more, and none is needed to learn how it ended. */
+  get exhausted(): boolean {
+    const { source } = this;
+    if (!source.exhausted) return false;
+    if (source.dropped || source.failed) return true;
+    // At the end of what came, a decoder may still have bytes to give, or find that some are missing.
+    return this.#buffer.length === 0 && (this.#decoder === null || this.#ending);
+  }
+
   /** All that is left. */
   async readAll(decode: boolean): Promise<Buffer> {
     this.#begin(decode, false, "read");
@@ -150,6 +159,7 @@ export class BodyReader {
     try {
       return await this.source.next();
     } catch (error) {
+      if (error instanceof BodyUsedError) error.describe(this.options.facts ?? {});
       if (!this.#mayEndHere(error)) throw error;
       return null;
     }
@@ -184,14 +194,10 @@ export class BodyReader {
   }
 
   #begin(decode: boolean, partial: boolean, method: string): void {
-    if (this.#reading) {
-      throw new BodyUsedError("The body is being read: await each read before the next", { phase: "body" });
-    }
+    if (this.#reading) throw this.#misuse("The body is being read: await each read before the next");
     if (!decode && this.#mode === "decoded") {
       const call = `${method}({ decodeContent: false })`;
-      throw new BodyUsedError(`Calling ${call} is not supported after the body was read decoded.`, {
-        phase: "body",
-      });
+      throw this.#misuse(`Calling ${call} is not supported after the body was read decoded.`);
     }
     const mode = decode ? "decoded" : "raw";
     if (this.#mode !== mode) this.#useDecoder(decode);
@@ -199,6 +205,10 @@ export class BodyReader {
     if (this.source.dropped) this.drop();
     this.#partial = partial;
     this.#reading = true;
+  }
+
+  #misuse(text: string): BodyUsedError {
+    return new BodyUsedError(text, { phase: "body" }).describe(this.options.facts ?? {});
   }
 
   #useDecoder(decode: boolean): void {

@@ -35,8 +35,15 @@ export class BodySource {
   #first = 0;
   #queued = 0;
   #paused = false;
+  /** Somebody has begun to read, or will not. */
+  #touched = false;
+  /** The body has ended, and the connection waits until it was read. */
+  #held = false;
   #ended = false;
-  #error: unknown = null;
+  /** Why the body broke off; any value may be a reason, `null` too. */
+  #error: { readonly reason: unknown } | null = null;
+  /** The body broke off, and no reader knows yet. */
+  #untold = false;
   #wake: (() => void) | null = null;
   #dropped = false;
   /** What may still come before the connection is not worth it any more. */
@@ -67,14 +74,29 @@ export class BodySource {
     return !this.#dropped && this.#error === null && !this.finished;
   }
 
+  /** Whether a reader has nothing more to learn: no more will come, and what came was read, as was how it broke off. */
+  get exhausted(): boolean {
+    return this.#ended && this.#empty && !this.#untold;
+  }
+
+  /** Whether the body broke off. */
+  get failed(): boolean {
+    return this.#error !== null;
+  }
+
   /** Whether somebody said, before the end, that nobody will read the rest. */
   get dropped(): boolean {
     return this.#dropped;
   }
 
-  /** The connection, until the body has ended. */
+  /** The connection, until the body has ended; of a body that nobody has begun to read by then, until it was read. */
   get connection(): Connection | null {
     return this.#connection;
+  }
+
+  /** Whether the connection is to wait for a reader: who has an unread response has its connection too (urllib3). */
+  get holds(): boolean {
+    return !this.#touched && !this.#empty;
   }
 
   // Fed by the attempt.
@@ -90,15 +112,18 @@ export class BodySource {
     return !this.#paused;
   }
 
-  end(trailers: string): void {
+  /** `held`: the connection waits until the body was read. */
+  end(trailers: string, held: boolean): void {
     this.trailers = trailers;
+    this.#held = held;
     this.#finish();
   }
 
   /** The body broke off: what has come is read first, then the error is thrown. */
   fail(error: unknown): void {
     if (this.#ended) return;
-    this.#error = error;
+    this.#error = { reason: error };
+    this.#untold = true;
     this.#finish();
   }
 
@@ -106,9 +131,13 @@ export class BodySource {
 
   /** The next part; `null` at the end. Rejects if the body broke off, or was dropped meanwhile. One call at a time. */
   async next(): Promise<Piece | null> {
+    this.#touched = true;
     while (this.#empty) {
       if (this.#dropped) throw droppedError();
-      if (this.#error !== null) throw this.#error;
+      if (this.#error !== null) {
+        this.#untold = false;
+        throw this.#error.reason;
+      }
       if (this.#ended) return null;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -120,8 +149,10 @@ export class BodySource {
   /** The next part if it is there. */
   take(): Piece | null {
     if (this.#empty) return null;
+    this.#touched = true;
     const piece = this.#queue[this.#first++]!;
     if (this.#empty) this.#clear();
+    if (this.#held && this.#empty) this.#letGo();
     if (this.#paused && this.#empty) {
       this.#paused = false;
       this.#connection?.resume();
@@ -134,12 +165,12 @@ export class BodySource {
     this.#drop();
     if (this.#ended || this.#draining !== null) return;
     if (this.#length !== null && this.#length - this.wireBytes > DRAIN_BYTES) {
-      this.destroy(null);
+      this.close();
       return;
     }
     this.#drain(
       DRAIN_BYTES,
-      this.#clock.setTimer(() => this.destroy(null), DRAIN_TIME),
+      this.#clock.setTimer(() => this.close(), DRAIN_TIME),
     );
   }
 
@@ -152,25 +183,44 @@ export class BodySource {
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 
-  /** Closes the connection unless the body has ended. Readers get `error`; `null` says that there are none. */
-  destroy(error: unknown): void {
-    if (error === null) this.#drop();
+  /** Closes the connection unless the body has ended. Readers get `reason`. */
+  destroy(reason: unknown): void {
+    this.#letGo();
     if (this.#ended) return;
+    this.#clear();
+    this.#error = { reason };
+    this.#cut();
+  }
+
+  /** Closes the connection unless the body has ended. There are no readers. */
+  close(): void {
+    this.#drop();
+    if (!this.#ended) this.#cut();
+  }
+
+  #cut(): void {
     const connection = this.#connection;
-    if (error !== null) {
-      this.#clear();
-      this.#error = error;
-    }
     this.#finish();
     connection?.close();
   }
 
   /** A read under way must not take what has come for the whole. */
   #drop(): void {
+    this.#untold = false;
+    this.#touched = true;
+    this.#letGo();
     if (this.#ended && this.#empty) return;
     this.#dropped = true;
     this.#clear();
     this.#wakeReader();
+  }
+
+  #letGo(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    const connection = this.#connection;
+    this.#connection = null;
+    connection?.release();
   }
 
   get #empty(): boolean {
@@ -191,14 +241,14 @@ export class BodySource {
 
   #throwAway(length: number): boolean {
     this.#draining!.bytes -= length;
-    if (this.#draining!.bytes < 0) this.destroy(null);
+    if (this.#draining!.bytes < 0) this.close();
     return true;
   }
 
   #finish(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#connection = null;
+    if (!this.#held) this.#connection = null;
     this.#draining?.timer?.cancel();
     this.#wakeReader();
     for (const resolve of this.#drained) resolve();

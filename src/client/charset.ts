@@ -12,10 +12,11 @@ const PARAMETER = /;\s*([^;=\s]*)\s*(?:=\s*(?:"((?:\\.|[^"\\])*)"?[^;]*|([^;]*))
 
 /**
  * `bytes` as text; UTF-8 where no charset is named, or one that nobody knows. Names mean what they mean in browsers
- * (WHATWG Encoding): `iso-8859-1` and `us-ascii` are windows-1252.
+ * (WHATWG Encoding): `iso-8859-1` and `us-ascii` are windows-1252. With `fatal`, bytes that are no text in the charset
+ * are a `TypeError`, otherwise they become U+FFFD.
  */
-export function decodeText(bytes: Buffer, contentType: string | null): string {
-  const decoder = decoderFor(charsetOf(contentType));
+export function decodeText(bytes: Buffer, contentType: string | null, fatal: boolean = false): string {
+  const decoder = decoderFor(charsetOf(contentType), fatal);
   return decoder.encoding === "windows-1252" ? decodeWindows1252(bytes) : decoder.decode(bytes);
 }
 
@@ -29,11 +30,11 @@ function charsetOf(contentType: string | null): string {
   return "utf-8";
 }
 
-function decoderFor(charset: string): TextDecoder {
+function decoderFor(charset: string, fatal: boolean): TextDecoder {
   try {
-    return new TextDecoder(charset);
+    return new TextDecoder(charset, { fatal });
   } catch {
-    return new TextDecoder();
+    return new TextDecoder("utf-8", { fatal });
   }
 }
 

@@ -1,7 +1,7 @@
 /** `HTTPConnectionPool` and `HTTPSConnectionPool`: one scheme, host and port, usable alone or through a manager. */
 
 import { defaultAcceptEncoding } from "../body/make-headers.ts";
-import { Connector } from "../connection/connector.ts";
+import { Connector, type Route } from "../connection/connector.ts";
 import { buildTlsSettings, type TlsSettings } from "../connection/tls.ts";
 import {
   DEFAULT_KEEP_ALIVE_TIMEOUT,
@@ -17,17 +17,27 @@ import {
 } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import { logIfAsked } from "../core/trace.ts";
-import { bracketHost, DEFAULT_PORTS, encodeTarget, normalizeHost, parseUrl, type Url } from "../core/url.ts";
+import {
+  bracketHost,
+  DEFAULT_PORTS,
+  encodeTarget,
+  normalizeHost,
+  parseUrl,
+  shownUrl,
+  type Url,
+  type UrlLike,
+  urlText,
+} from "../core/url.ts";
 import { Pool } from "../pool/pool.ts";
 import { type DefaultFields, plainTail } from "../protocol/h1/request-writer.ts";
 import { Commons } from "./commons.ts";
 import { exchange, type Router } from "./exchange.ts";
 import { type Call, type Hop, prepareCall } from "./message.ts";
 import type { PoolOptions, UrlopenOptions } from "./options.ts";
-import { NO_OPTIONS, RequestMethods } from "./request-methods.ts";
+import { NO_OPTIONS, RequestMethods, refuse } from "./request-methods.ts";
 import type { HTTPResponse } from "./response.ts";
 import { type Plan, planRoute } from "./route.ts";
-import { type CallSettings, count, duration, flag, poolSettings } from "./settings.ts";
+import { type CallSettings, count, duration, flag, poolSettings, wait } from "./settings.ts";
 
 /** @internal Key under which a manager gives its pools what they share. */
 export const COMMONS: unique symbol = Symbol("urlpool.commons");
@@ -35,6 +45,14 @@ export const COMMONS: unique symbol = Symbol("urlpool.commons");
 /** @internal */
 export interface SharedOptions extends PoolOptions {
   [COMMONS]?: Commons;
+}
+
+/** @internal Key under which a manager tells a pool with an `urlopen` of its own where the request goes from there. */
+export const WAY: unique symbol = Symbol("urlpool.way");
+
+/** @internal */
+export interface RoutedOptions extends UrlopenOptions {
+  [WAY]?: { readonly hop: Hop; readonly router: Router };
 }
 
 /** Connections to one host and port over HTTP (urllib3's `HTTPConnectionPool`). */
@@ -59,13 +77,14 @@ export class HTTPConnectionPool extends RequestMethods {
    * `port` defaults to the scheme's. Throws `LocationValueError` without a host, `LocationParseError` for one that
    * cannot be, `InvalidArgumentError` for bad options.
    */
-  constructor(host: string, port?: number | null, options: PoolOptions = {}) {
+  constructor(host: string, port?: number | null, given: PoolOptions | null = {}) {
     super();
+    const options = given ?? {};
     logIfAsked();
     if (typeof host !== "string" || host === "") throw new LocationValueError("No host specified.");
     this.host = normalizeHost(host.replace(/^\[(.*)\]$/, "$1"), this.scheme);
     this.port = checkPort(port ?? DEFAULT_PORTS[this.scheme] ?? 80);
-    this.headers = options.headers;
+    this.headers = options.headers ?? {};
     this.#options = options;
     this.#commons = (options as SharedOptions)[COMMONS] ?? new Commons(maxConnections(options));
     this.#settings = poolSettings(options);
@@ -111,20 +130,22 @@ export class HTTPConnectionPool extends RequestMethods {
    * Makes a request for a path, or for a URL of this pool's own host.
    * Rejects with `HostChangedError` for another host, `ClosedPoolError` after `close`.
    */
-  urlopen(method: string, url: string, options: UrlopenOptions = NO_OPTIONS): Promise<HTTPResponse> {
+  urlopen(method: string, url: UrlLike, options: UrlopenOptions = NO_OPTIONS): Promise<HTTPResponse> {
     try {
+      const text = urlText(url);
       if (this.#closed) throw new ClosedPoolError(`${this}: Pool is closed.`, { phase: "pool" });
+      const way = (options as RoutedOptions)[WAY];
       const call = this.prepare(method, options, this.headers);
-      return exchange(call, this.#firstHop(url, call.settings), this.#router(call.settings));
+      if (way !== undefined) return exchange(call, way.hop, way.router);
+      return exchange(call, this.#firstHop(text, call.settings), this.#router(call.settings));
     } catch (error) {
-      return Promise.reject(error);
+      return refuse(error, method, isPath(url) ? `${this.scheme}://${this.#hostField}${url}` : url);
     }
   }
 
   /** Whether `url` is a path, or has this pool's scheme, host and port. */
-  isSameHost(url: string): boolean {
-    if (url.startsWith("/")) return true;
-    return this.#owns(parseUrl(url));
+  isSameHost(url: UrlLike): boolean {
+    return isPath(url) || this.#owns(parseUrl(url));
   }
 
   /** Closes idle connections now, and those in use when their requests have ended. New requests are refused. */
@@ -200,7 +221,7 @@ export class HTTPConnectionPool extends RequestMethods {
     return new Pool({
       maxsize: count("maxsize", options.maxsize, DEFAULT_MAXSIZE, 1),
       block: flag("block", options.block, true),
-      keepAliveTimeout: duration("keepAliveTimeout", options.keepAliveTimeout, DEFAULT_KEEP_ALIVE_TIMEOUT),
+      keepAliveTimeout: wait("keepAliveTimeout", options.keepAliveTimeout, DEFAULT_KEEP_ALIVE_TIMEOUT),
       connectionMaxAge: duration("connectionMaxAge", options.connectionMaxAge),
       clock,
       timers,
@@ -208,12 +229,13 @@ export class HTTPConnectionPool extends RequestMethods {
       budget,
       totals,
       name: `${this}`,
+      dialPace: hasTls(this.#plan.route) ? HANDSHAKE_PACE : 0,
       dial: (request) => connector.connect(request),
     });
   }
 
   #firstHop(url: string, settings: CallSettings): Hop {
-    if (url.startsWith("/")) {
+    if (isPath(url)) {
       const target = encodeTarget(url);
       return this.hop(target, `${this.scheme}://${this.#hostField}${target}`);
     }
@@ -224,7 +246,7 @@ export class HTTPConnectionPool extends RequestMethods {
     if (this.#owns(url))
       return this.hop(url.requestUri, `${this.scheme}://${this.#hostField}${url.requestUri}`);
     if (!settings.assertSameHost) return this.#foreignHop(url, text);
-    throw new HostChangedError(`${this}: Tried to open a foreign host with url: ${text}`, {
+    throw new HostChangedError(`${this}: Tried to open a foreign host with url: ${shownUrl(url)}`, {
       phase: "request",
     });
   }
@@ -267,10 +289,17 @@ export class HTTPSConnectionPool extends HTTPConnectionPool {
 }
 
 /** A pool for the scheme, host and port of `url` (urllib3's `connection_from_url`). */
-export function connectionFromUrl(url: string, options: PoolOptions = {}): HTTPConnectionPool {
+export function connectionFromUrl(url: UrlLike, options: PoolOptions = {}): HTTPConnectionPool {
   const { scheme, host, port } = parseUrl(url);
   const PoolClass = scheme === "https" ? HTTPSConnectionPool : HTTPConnectionPool;
   return new PoolClass(host ?? "", port, options);
+}
+
+/** About what a handshake costs, in ms. */
+const HANDSHAKE_PACE = 1;
+
+function hasTls({ tls, passage }: Route): boolean {
+  return tls !== null || (passage !== null && passage.tls !== null);
 }
 
 /** The manager-wide limit. Throws `InvalidArgumentError`. */
@@ -281,6 +310,10 @@ export function maxConnections(options: PoolOptions): number {
 function hostField(host: string, port: number, scheme: string): string {
   const name = bracketHost(host.replace(/\.+$/, ""));
   return port === DEFAULT_PORTS[scheme] ? name : `${name}:${port}`;
+}
+
+function isPath(url: UrlLike): boolean {
+  return typeof url === "string" && url.startsWith("/");
 }
 
 function checkPort(port: number): number {

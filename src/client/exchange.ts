@@ -55,7 +55,7 @@ export async function exchange(call: Call, hop: Hop | PendingHop, router: Router
   } catch (error) {
     response?.releaseConn();
     journey.traceError(error);
-    throw error;
+    throw journey.describe(error);
   } finally {
     journey.end();
   }
@@ -118,6 +118,7 @@ class Journey {
 
   /** Makes the body of the next attempt, and with it the message. */
   async makeBody(): Promise<void> {
+    this.#guard?.check();
     const body = await this.#guarded(Promise.resolve(this.#call.makeBody!()));
     this.#message = writeMessage(withBody(this.#call, body), this.#hop);
   }
@@ -126,7 +127,7 @@ class Journey {
   #guarded<T>(promise: Promise<T>): Promise<T> {
     if (this.#guard === null) return promise;
     return new Promise((resolve, reject) => {
-      this.#guard?.watch({ stop: (reason) => reject(this.#describe(reason)) });
+      this.#guard?.watch({ stop: (reason) => reject(this.describe(reason)) });
       promise.then(resolve, reject);
     });
   }
@@ -174,7 +175,7 @@ class Journey {
         stop: (reason) => {
           timer.cancel();
           if (reason instanceof HTTPError) reason.describe({ phase: "backoff" });
-          reject(this.#describe(reason));
+          reject(this.describe(reason));
         },
       });
       const timer = this.#clock.setTimer(resolve, this.wait, true);
@@ -216,12 +217,12 @@ class Journey {
 
   /** Prepares another attempt after `error`, or throws what the caller gets. */
   recover(error: unknown): void {
-    if (this.#guard?.caused(error) || !(error instanceof Error)) throw this.#describe(error);
+    if (this.#guard?.caused(error) || !(error instanceof Error)) throw this.describe(error);
     if (this.#reason !== "resend" && this.#maySendAgain(error)) {
       this.#reason = "resend";
       return;
     }
-    this.#describe(error);
+    this.describe(error);
     if (!isRetryable(error)) throw error;
     this.#retries = this.#count({ error });
     this.#rewind(error);
@@ -250,7 +251,7 @@ class Journey {
   #rewind(cause: unknown): void {
     if (this.#bodyReplayable) return;
     const text = "The body can be read only once and was read: give a function that makes it anew";
-    throw this.#describe(new UnrewindableBodyError(text, { cause, phase: "write" }));
+    throw this.describe(new UnrewindableBodyError(text, { cause, phase: "write" }));
   }
 
   get #idempotent(): boolean {
@@ -259,6 +260,9 @@ class Journey {
 
   /** Prepares the hop to `location`; false if the redirect itself is what the caller gets. */
   #redirected(response: HTTPResponse, location: string): boolean {
+    // First: where no redirect is to be followed, none needs to be understood.
+    const counted = this.#countOrKeep(response, this.#retries.raiseOnRedirect);
+    if (counted === null) return false;
     const call = this.#call;
     const hop = nextHop({
       method: call.method,
@@ -269,8 +273,6 @@ class Journey {
       hasBody: call.body !== null || call.makeBody !== null || call.settings.chunked,
       removeHeadersOnRedirect: this.#retries.removeHeadersOnRedirect,
     });
-    const counted = this.#countOrKeep(response, this.#retries.raiseOnRedirect);
-    if (counted === null) return false;
     this.#retries = counted;
     this.#reason = "redirect";
     if (!hop.dropBody) this.#rewind(undefined);
@@ -326,7 +328,7 @@ class Journey {
       const facts = { method: this.#call.method, url: this.#url, idempotent: this.#idempotent };
       return this.#retries.increment({ ...facts, ...failure });
     } catch (error) {
-      throw this.#describe(error);
+      throw this.describe(error);
     }
   }
 
@@ -345,10 +347,19 @@ class Journey {
     this.#nextHop = null;
     this.#hop = hop;
     this.#challenged = false;
-    this.#message = this.#call.makeBody === null ? writeMessage(this.#call, hop) : null;
+    this.#message = this.#call.makeBody === null ? this.#write() : null;
   }
 
-  #describe(error: unknown): unknown {
+  #write(): Message {
+    try {
+      return writeMessage(this.#call, this.#hop);
+    } catch (error) {
+      throw this.describe(error);
+    }
+  }
+
+  /** Adds to one of our errors what it came of. */
+  describe(error: unknown): unknown {
     if (!(error instanceof HTTPError)) return error;
     return error.describe({ method: this.#call.method, url: this.#url, attempt: this.#attempts });
   }

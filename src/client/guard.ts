@@ -32,8 +32,13 @@ export class Guard {
 
   /** `current` is what works on the request now. Throws the reason if the request has been stopped already. */
   watch(current: Stoppable): void {
-    if (this.#stopped) throw this.#reason;
+    this.check();
     this.#current = current;
+  }
+
+  /** Throws the reason if the request has been stopped already. */
+  check(): void {
+    if (this.#stopped) throw this.#reason;
   }
 
   /** Whether `error` is the reason for which the request was stopped. */

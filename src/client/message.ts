@@ -107,13 +107,14 @@ export function writeMessage(call: Call, hop: Hop): Message {
   const bodyLength = body === null ? null : body.length;
   const { target, host, defaults } = hop;
   const head = writeHead({ method, target, host, headers, bodyLength, chunked, defaults });
+  const wire = wireBody(body, head.chunked, headers, call.settings.onUploadProgress !== null);
   return {
     pool,
     method,
     url,
     head: head.text,
-    body: wireBody(body, head.chunked, headers, call.settings.onUploadProgress !== null),
-    bodyLength: body?.length ?? null,
+    body: wire,
+    bodyLength: body?.length ?? (wire === null || wire instanceof Uint8Array ? null : (wire.length ?? null)),
     expectContinue: body !== null && has(headers, "expect", /(^|,)[\t ]*100-continue[\t ]*(,|$)/i),
     persistent: !has(headers, "connection", /(^|,)[\t ]*close[\t ]*(,|$)/i),
   };
@@ -144,7 +145,9 @@ function* slices(bytes: Uint8Array): Generator<Uint8Array> {
 function isEmpty(source: HeaderSource | null | undefined): boolean {
   if (source === null || source === undefined) return true;
   if (source instanceof HTTPHeaderDict) return source.size === 0;
-  return Object.getPrototypeOf(source) === Object.prototype && Object.keys(source).length === 0;
+  if (Object.getPrototypeOf(source) !== Object.prototype) return false;
+  for (const _name in source) return false;
+  return true;
 }
 
 function has(headers: HTTPHeaderDict | null, name: string, option: RegExp): boolean {

@@ -6,7 +6,9 @@ import type { ReadableStream } from "node:stream/web";
 import type { BodyPart } from "../body/encode.ts";
 import type { Fields } from "../body/multipart.ts";
 import type { OnProgress } from "../body/progress.ts";
+import type { QuerySource } from "../body/urlencode.ts";
 import type { AddressFilter } from "../connection/address-filter.ts";
+import type { SourceAddress } from "../connection/dial.ts";
 import type { DnsCache } from "../connection/resolve.ts";
 import type { TlsOptions } from "../connection/tls.ts";
 import type { HeaderSource } from "../core/headers.ts";
@@ -34,11 +36,14 @@ export interface PoolOptions extends TlsOptions {
   maxsize?: number | undefined;
   /** Whether requests past `maxsize` wait their turn, or open connections that are dropped after use. Default true. */
   block?: boolean | undefined;
-  /** Longest wait for a connection in ms; then `EmptyPoolError`. Default: no limit. */
+  /** Longest wait for a connection in ms, 0 for none at all; then `EmptyPoolError`. Default: no limit. */
   poolTimeout?: number | null | undefined;
   /** Connections open at once over all pools of a manager. Default 1024. */
   maxConnections?: number | undefined;
-  /** An idle connection is closed after this many ms; a server's `Keep-Alive: timeout=` shortens it. Default 30_000. */
+  /**
+   * An idle connection is closed after this many ms; a server's `Keep-Alive: timeout=` shortens it. 0 keeps none.
+   * Default 30_000.
+   */
   keepAliveTimeout?: number | undefined;
   /** A connection older than this many ms is not used again. Default: no limit. */
   connectionMaxAge?: number | null | undefined;
@@ -49,7 +54,7 @@ export interface PoolOptions extends TlsOptions {
   /** Header fields of requests that bring none of their own. */
   headers?: HeaderSource | null | undefined;
   /** Local address to connect from. */
-  sourceAddress?: string | { address: string; port?: number } | null | undefined;
+  sourceAddress?: SourceAddress | null | undefined;
   socketOptions?: SocketOptions | null | undefined;
   /** Path of a Unix-domain socket to connect to, whatever the host. */
   socketPath?: string | null | undefined;
@@ -128,8 +133,11 @@ export interface UrlopenOptions {
   /** Whether a pool refuses URLs of other hosts. Default true for pools. */
   assertSameHost?: boolean | undefined;
   poolTimeout?: number | null | undefined;
-  /** As in urllib3: give the connection back before the body is read. Follows `preloadContent`. */
-  releaseConn?: boolean | undefined;
+  /**
+   * `false`: also the connection of a preloaded response stays with it until `releaseConn()`; `true`: that of a streamed
+   * one is free when its body has come, though it was not read. Default: when the body was read.
+   */
+  releaseConn?: boolean | null | undefined;
   /** Send the body in chunks. Default: only if its length is unknown. */
   chunked?: boolean | undefined;
   preloadContent?: boolean | undefined;
@@ -155,10 +163,10 @@ export interface UrlopenOptions {
 /** Options of `request`. */
 export interface RequestOptions extends UrlopenOptions {
   /** Into the query for GET, HEAD, DELETE and OPTIONS, else into the body. */
-  fields?: Fields | null | undefined;
+  fields?: Fields | QuerySource | null | undefined;
   /** Sent as JSON, with `Content-Type: application/json` unless there is one. */
   json?: unknown;
   /** Whether fields in a body are multipart/form-data or urlencoded. Default true. */
-  encodeMultipart?: boolean | undefined;
-  multipartBoundary?: string | undefined;
+  encodeMultipart?: boolean | null | undefined;
+  multipartBoundary?: string | null | undefined;
 }

@@ -4,7 +4,7 @@ import type { SocksSettings } from "../connection/socks.ts";
 import type { TlsOptions } from "../connection/tls.ts";
 import { InvalidArgumentError, LocationValueError, ProxySchemeUnknown } from "../core/errors.ts";
 import { percentDecode } from "../core/percent.ts";
-import { DEFAULT_PORTS, parseUrl, Url } from "../core/url.ts";
+import { DEFAULT_PORTS, normalizeHost, parseUrl, Url } from "../core/url.ts";
 
 /** The URL of a proxy; credentials in it are for the proxy. */
 export type ProxyUrl = string | URL | Url;
@@ -107,7 +107,9 @@ export function socksOptions(
   }
   const given = username === null && password === null ? credentialsOf(url) : { username, password };
   const [socksVersion, rdns] = kind;
-  return { socksVersion, rdns, proxyHost: plainHost(url.host!), proxyPort: portOf(url), ...given };
+  // Hosts of URLs with other schemes than http and https are taken as they stand.
+  const proxyHost = normalizeHost(plainHost(url.host!), "http");
+  return { socksVersion, rdns, proxyHost, proxyPort: portOf(url), ...given };
 }
 
 /** What of {@link SocksOptions} the handshake needs. */

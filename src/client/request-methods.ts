@@ -2,8 +2,9 @@
 
 import { type Fields, multipartPayload } from "../body/multipart.ts";
 import { appendQuery, type QuerySource, urlencode } from "../body/urlencode.ts";
-import { InvalidArgumentError } from "../core/errors.ts";
+import { HTTPError, InvalidArgumentError } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
+import { shownUrl, type UrlLike, urlText } from "../core/url.ts";
 import type { RequestBody, RequestOptions, UrlopenOptions } from "./options.ts";
 import type { HTTPResponse } from "./response.ts";
 
@@ -18,31 +19,39 @@ export abstract class RequestMethods {
   abstract headers: HeaderSource | null | undefined;
 
   /** The low-level request: no encoding of fields. */
-  abstract urlopen(method: string, url: string, options?: UrlopenOptions): Promise<HTTPResponse>;
+  abstract urlopen(method: string, url: UrlLike, options?: UrlopenOptions): Promise<HTTPResponse>;
 
   /**
    * Makes a request. `fields` go into the query for GET, HEAD, DELETE and OPTIONS, into the body otherwise.
    * Rejects with one of the library's errors, or with the signal's reason.
    */
-  request(method: string, url: string, options?: RequestOptions): Promise<HTTPResponse> {
-    if (options === undefined) return this.urlopen(upper(method), url, NO_OPTIONS);
-    return this.#encoded(() => {
+  request(method: string, url: UrlLike, options?: RequestOptions | null): Promise<HTTPResponse> {
+    // Most requests: no closure for them.
+    if (options === undefined && typeof method === "string" && typeof url === "string") {
+      return this.urlopen(method.toUpperCase(), url, NO_OPTIONS);
+    }
+    return this.#encoded(method, url, () => {
       const verb = upper(method);
-      const prepared = encodeJson(options, this.headers);
+      if (options === undefined || options === null) return this.urlopen(verb, urlText(url), NO_OPTIONS);
       return URL_METHODS.has(verb)
-        ? this.requestEncodeUrl(verb, url, prepared)
-        : this.requestEncodeBody(verb, url, prepared);
+        ? this.requestEncodeUrl(verb, url, options)
+        : this.requestEncodeBody(verb, url, options);
     });
   }
 
   /** A request whose `fields` go into the query. */
-  requestEncodeUrl(method: string, url: string, options: RequestOptions = NO_OPTIONS): Promise<HTTPResponse> {
-    return this.#encoded(() => {
-      if (options.encodeMultipart !== undefined || options.multipartBoundary !== undefined) {
+  requestEncodeUrl(
+    method: string,
+    url: UrlLike,
+    options: RequestOptions = NO_OPTIONS,
+  ): Promise<HTTPResponse> {
+    return this.#encoded(method, url, () => {
+      const { fields, encodeMultipart, multipartBoundary, ...rest } = encodeJson(options, this.headers);
+      if ((encodeMultipart ?? multipartBoundary ?? undefined) !== undefined) {
         throw new InvalidArgumentError(`encodeMultipart and multipartBoundary mean nothing for ${method}`);
       }
-      const { fields, json: _json, ...rest } = options;
-      const target = hasFields(fields) ? appendQuery(url, urlencode(fields as QuerySource)) : url;
+      const text = urlText(url);
+      const target = hasFields(fields) ? appendQuery(text, urlencode(fields as QuerySource)) : text;
       return this.urlopen(upper(method), target, rest);
     });
   }
@@ -50,33 +59,40 @@ export abstract class RequestMethods {
   /** A request whose `fields` go into the body, multipart unless `encodeMultipart` is false. */
   requestEncodeBody(
     method: string,
-    url: string,
+    url: UrlLike,
     options: RequestOptions = NO_OPTIONS,
   ): Promise<HTTPResponse> {
-    return this.#encoded(() => {
-      const { fields, encodeMultipart = true, multipartBoundary, json: _json, ...rest } = options;
-      if (!hasFields(fields)) return this.urlopen(upper(method), url, rest);
+    return this.#encoded(method, url, () => {
+      const { fields, encodeMultipart, multipartBoundary, ...rest } = encodeJson(options, this.headers);
+      if (!hasFields(fields)) return this.urlopen(upper(method), urlText(url), rest);
       if (rest.body !== undefined && rest.body !== null) {
         throw new InvalidArgumentError(
           "request got values for both 'fields' and 'body', can only specify one.",
         );
       }
-      const { body, contentType } = encodeMultipart
-        ? multipartBody(fields, multipartBoundary)
-        : { body: urlencode(fields as QuerySource), contentType: "application/x-www-form-urlencoded" };
+      const { body, contentType } =
+        (encodeMultipart ?? true)
+          ? multipartBody(fields as Fields, multipartBoundary)
+          : { body: urlencode(fields as QuerySource), contentType: "application/x-www-form-urlencoded" };
       const headers = withType(rest.headers ?? this.headers, contentType);
-      return this.urlopen(upper(method), url, { ...rest, body, headers });
+      return this.urlopen(upper(method), urlText(url), { ...rest, body, headers });
     });
   }
 
   /** What the caller got wrong becomes a rejection, like every other failure. */
-  #encoded(send: () => Promise<HTTPResponse>): Promise<HTTPResponse> {
+  #encoded(method: string, url: UrlLike, send: () => Promise<HTTPResponse>): Promise<HTTPResponse> {
     try {
       return send();
     } catch (error) {
-      return Promise.reject(error);
+      return refuse(error, method, url);
     }
   }
+}
+
+/** Rejects with `error`, which came before anything was sent; one of ours says of which request. */
+export function refuse(error: unknown, method: string, url: UrlLike): Promise<never> {
+  if (error instanceof HTTPError) error.describe({ method, url: shownUrl(url) });
+  return Promise.reject(error);
 }
 
 function upper(method: string): string {
@@ -84,7 +100,7 @@ function upper(method: string): string {
   throw new InvalidArgumentError(`Method must be a string, not ${typeof method}`);
 }
 
-function hasFields(fields: Fields | null | undefined): fields is Fields {
+function hasFields(fields: RequestOptions["fields"]): fields is Fields | QuerySource {
   if (fields === null || fields === undefined) return false;
   if (Array.isArray(fields)) return fields.length > 0;
   return Symbol.iterator in Object(fields) || Object.keys(fields).length > 0;
@@ -106,7 +122,7 @@ function encodeJson(options: RequestOptions, headers: HeaderSource | null | unde
 /** The body in the form in which it is sent: callers never see it. */
 function multipartBody(
   fields: Fields,
-  boundary: string | undefined,
+  boundary: string | null | undefined,
 ): { body: RequestBody; contentType: string } {
   const payload = multipartPayload(fields, boundary);
   return { body: payload as unknown as RequestBody, contentType: payload.contentType };

@@ -3,7 +3,13 @@
 import type { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import type { Connection, Head } from "../connection/connection.ts";
-import { BodyUsedError, InvalidArgumentError, ResponseError, ResponseNotChunked } from "../core/errors.ts";
+import {
+  BodyUsedError,
+  type HTTPError,
+  InvalidArgumentError,
+  ResponseError,
+  ResponseNotChunked,
+} from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
 import { isRedirectStatus } from "../policy/redirect.ts";
 import type { Retry } from "../policy/retry.ts";
@@ -73,11 +79,14 @@ export class HTTPResponse {
   #stopwatch: Stopwatch | null = null;
   #decodeContent = true;
   #chunked = false;
+  #streamed = false;
   /** Bytes on the wire of a preloaded body. */
   #wireBytes = 0;
   /** Of a streamed body; of a preloaded one once somebody reads it like a stream. */
   #reader: BodyReader | null = null;
   #body: ReadableStream<Uint8Array> | null = null;
+  /** Of a preloaded response whose caller wants to give it back. */
+  #held: Connection | null = null;
 
   constructor(init: HTTPResponseInit = {}) {
     if (init === RECEIVED) return;
@@ -117,8 +126,14 @@ export class HTTPResponse {
   /** @internal The body will come. */
   attach(reader: BodyReader, chunked: boolean): void {
     this.#reader = reader;
+    this.#streamed = true;
     this.#chunked = chunked;
     watchForgotten(this, reader);
+  }
+
+  /** @internal Keeps the connection until `releaseConn` (urllib3's `release_conn=False`). */
+  hold(connection: Connection | null): void {
+    this.#held = connection;
   }
 
   /** Header fields, in the order and spelling in which they came. */
@@ -157,12 +172,15 @@ export class HTTPResponse {
 
   /** The connection, while the response owns one. */
   get connection(): Connection | null {
-    return this.#reader?.source.connection ?? null;
+    return this.#held ?? this.#reader?.source.connection ?? null;
   }
 
-  /** Whether nothing more comes over the wire for this response. */
+  /**
+   * Whether nothing more comes: the body was preloaded, or a streamed one was read to its end or given up and its
+   * connection is gone. What has come and was not read yet keeps it open, whoever has the connection by then.
+   */
   get isClosed(): boolean {
-    return this.#reader?.source.ended ?? true;
+    return !this.#streamed || this.#reader!.exhausted;
   }
 
   /** Whether the body was read, or began to be. */
@@ -192,9 +210,9 @@ export class HTTPResponse {
     return decodeText(await this.#whole(), this.headers.get("content-type"));
   }
 
-  /** The body as JSON in UTF-8. Rejects with `SyntaxError` or `TypeError` if it is none. */
+  /** The body as JSON, in the charset of Content-Type, else UTF-8. Rejects with `SyntaxError` or `TypeError` if it is none. */
   async json<T = unknown>(): Promise<T> {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(await this.#whole())) as T;
+    return JSON.parse(decodeText(await this.#whole(), this.headers.get("content-type"), true)) as T;
   }
 
   /** The body as bytes of its own. */
@@ -259,10 +277,9 @@ export class HTTPResponse {
     chunkSize?: number | null,
     options: ReadOptions = {},
   ): AsyncGenerator<Buffer, void, undefined> {
-    if (!this.#chunked) {
-      throw new ResponseNotChunked("Response is not chunked: Transfer-Encoding: chunked was not sent", {
-        phase: "body",
-      });
+    if (!this.#isChunked) {
+      const text = "Response is not chunked: Transfer-Encoding: chunked was not sent";
+      throw this.#describe(new ResponseNotChunked(text, { phase: "body" }));
     }
     const amount = sizeOf(chunkSize);
     for (;;) {
@@ -310,6 +327,8 @@ export class HTTPResponse {
 
   /** Nobody will read the rest: the connection goes back if little of the body remains, else it is closed. */
   releaseConn(): void {
+    this.#held?.release();
+    this.#held = null;
     if (this.#reader === null) return;
     this.#reader.source.abandon();
     unwatch(this.#reader);
@@ -317,8 +336,11 @@ export class HTTPResponse {
 
   /** Closes the connection unless the body has ended. */
   close(): void {
-    if (this.#reader === null) return;
-    this.#reader.source.destroy(null);
+    if (this.#reader === null) {
+      this.releaseConn();
+      return;
+    }
+    this.#reader.source.close();
     unwatch(this.#reader);
   }
 
@@ -328,6 +350,16 @@ export class HTTPResponse {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.releaseConn();
+  }
+
+  /** Of a preloaded body the pieces are gone: it counts as one chunk. */
+  get #isChunked(): boolean {
+    if (this.#streamed) return this.#chunked;
+    return /(?:^|,)[\t ]*chunked[\t ]*$/i.test(this.headers.get("transfer-encoding") ?? "");
+  }
+
+  #describe(error: HTTPError): HTTPError {
+    return this.method === "" ? error : error.describe({ method: this.method, url: this.url });
   }
 
   #decodes({ decodeContent }: ReadOptions): boolean {
@@ -345,8 +377,10 @@ export class HTTPResponse {
       this.#bodyUsed = true;
       return this.#data;
     }
-    if (this.bodyUsed || this.#reader.source.dropped)
-      throw new BodyUsedError("The body was read already, is being read, or was given up", { phase: "body" });
+    if (this.bodyUsed || this.#reader.source.dropped) {
+      const text = "The body was read already, is being read, or was given up";
+      throw this.#describe(new BodyUsedError(text, { phase: "body" }));
+    }
     return this.read();
   }
 }

@@ -19,6 +19,8 @@ export interface CallSettings {
   readonly assertSameHost: boolean;
   readonly chunked: boolean;
   readonly preloadContent: boolean;
+  /** `null`: as soon as the body was read. */
+  readonly releaseConn: boolean | null;
   readonly decodeContent: boolean;
   readonly enforceContentLength: boolean;
   readonly allowTruncated: boolean;
@@ -36,13 +38,14 @@ export function poolSettings(options: PoolOptions): CallSettings {
   return {
     timeout,
     ...limits(timeout),
-    poolTimeout: duration("poolTimeout", options.poolTimeout),
+    poolTimeout: wait("poolTimeout", options.poolTimeout),
     deadline: Number.POSITIVE_INFINITY,
     retries: Retry.fromInt(options.retries),
     redirect: true,
     assertSameHost: true,
     chunked: false,
     preloadContent: flag("preloadContent", options.preloadContent, true),
+    releaseConn: null,
     decodeContent: flag("decodeContent", options.decodeContent, true),
     enforceContentLength: flag("enforceContentLength", options.enforceContentLength, true),
     allowTruncated: false,
@@ -64,7 +67,7 @@ export function callSettings(base: CallSettings, options: UrlopenOptions): CallS
       ? { connectTimeout: base.connectTimeout, readTimeout: base.readTimeout }
       : limits(timeout)),
     poolTimeout:
-      options.poolTimeout === undefined ? base.poolTimeout : duration("poolTimeout", options.poolTimeout),
+      options.poolTimeout === undefined ? base.poolTimeout : wait("poolTimeout", options.poolTimeout),
     deadline: duration("deadline", options.deadline),
     retries:
       options.retries === undefined
@@ -74,6 +77,7 @@ export function callSettings(base: CallSettings, options: UrlopenOptions): CallS
     assertSameHost: flag("assertSameHost", options.assertSameHost, base.assertSameHost),
     chunked: flag("chunked", options.chunked, false),
     preloadContent: flag("preloadContent", options.preloadContent, base.preloadContent),
+    releaseConn: options.releaseConn == null ? null : flag("releaseConn", options.releaseConn, true),
     decodeContent: flag("decodeContent", options.decodeContent, base.decodeContent),
     enforceContentLength: flag(
       "enforceContentLength",
@@ -102,6 +106,11 @@ export function duration(
   if (value === null) return Number.POSITIVE_INFINITY;
   if (typeof value === "number" && value > 0) return value;
   throw new InvalidArgumentError(`${name} must be a number of milliseconds above 0, not ${show(value)}`);
+}
+
+/** As {@link duration}; 0 is for no wait at all. */
+export function wait(name: string, value: number | null | undefined, fallback?: number): number {
+  return value === 0 ? 0 : duration(name, value, fallback);
 }
 
 /** A whole number of at least `least`. Throws `InvalidArgumentError`. */

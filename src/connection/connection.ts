@@ -44,6 +44,8 @@ export interface Exchange {
   readonly persistent: boolean;
   /** Collect the body and give it to `onEnd` in one piece, instead of `onBody`. */
   readonly collect: boolean;
+  /** Asked at the end of the answer: whether the connection stays bound, until `Connection.release`. */
+  readonly holds: boolean;
   /** Longest wait for the head, and between two parts of the body, in ms; `Infinity` for none. */
   readonly readTimeout: number;
   /** `sent` bytes of the request body have been given to the socket; `done`: all of it. */
@@ -104,6 +106,8 @@ export interface Connection {
   resume(): void;
   /** Stops reading until `resume`. */
   pause(): void;
+  /** Nobody wants it to be held any more (`Exchange.holds`). */
+  release(): void;
   /** Destroys it at once; an exchange under way fails with `error`, or silently without. */
   close(error?: HTTPError): void;
   /** Whether it keeps the process alive: in use yes, idle no. */

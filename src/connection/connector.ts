@@ -235,7 +235,8 @@ class Opening implements Connecting {
   #limits(): PhaseLimits {
     const { clock, timers } = this.#connector;
     const { connectTimeout } = this.#request;
-    const timeLeft = Math.max(1, connectTimeout - (clock.now() - this.#startedAt));
+    // Whole milliseconds: timers of one length are one timer.
+    const timeLeft = Math.max(1, connectTimeout - Math.floor(clock.now() - this.#startedAt));
     return { timers, timeLeft, connectTimeout };
   }
 

@@ -31,6 +31,12 @@ const ATTEMPT_DELAY = 250;
 /** Where to: a host (name, or address without brackets) and port, or a Unix-domain socket. */
 export type DialTarget = { readonly host: string; readonly port: number } | { readonly socketPath: string };
 
+/** An address to connect from: alone, or with a port as in urllib3's `source_address`; 0 for any port. */
+export type SourceAddress =
+  | string
+  | { readonly address: string; readonly port?: number | null | undefined }
+  | readonly [address: string, port?: number | null];
+
 /** How to dial. What is `null` counts as not given. */
 export interface DialOptions {
   clock: Clock;
@@ -44,7 +50,7 @@ export interface DialOptions {
   /** Asked for every address; only `true` lets it be dialled. Not asked for a Unix-domain socket. */
   addressFilter?: AddressFilter | null | undefined;
   /** Local address to connect from. */
-  sourceAddress?: string | { address: string; port?: number | undefined } | null | undefined;
+  sourceAddress?: SourceAddress | null | undefined;
   /** Send small packets at once. Default true. */
   noDelay?: boolean | null | undefined;
   /** TCP keep-alive probes. Default false. */
@@ -226,7 +232,8 @@ class Race implements Dial {
     const target = this.#target;
     const name = "host" in target ? target.host : target.socketPath;
     const cause = tellingError(this.#failures);
-    const error = new ConnectTimeoutError(`Connection to ${name} timed out. (connect timeout=${timeout}ms)`, {
+    const limit = `connect timeout=${Math.ceil(timeout)} ms`;
+    const error = new ConnectTimeoutError(`Connection to ${name} timed out. (${limit})`, {
       phase: this.#resolvedAt === null ? "dns" : "connect",
       ...(cause === undefined ? {} : { cause }),
     });
@@ -344,10 +351,11 @@ function checkPort(name: string, port: number): void {
 }
 
 function sourceOf(
-  source: DialOptions["sourceAddress"],
-): { address: string; port?: number | undefined } | null {
+  source: SourceAddress | null | undefined,
+): { address: string; port?: number | null | undefined } | null {
   if (!source) return null;
-  return typeof source === "string" ? { address: source } : source;
+  if (typeof source === "string") return { address: source };
+  return "address" in source ? source : { address: source[0], port: source[1] };
 }
 
 /** The addresses that `filter` lets pass; an error if there is none. */

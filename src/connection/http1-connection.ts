@@ -16,6 +16,7 @@ import { ResponseParser, type ResponseSink } from "../protocol/h1/response-parse
 import { BodyCollector } from "./body-collector.ts";
 import type { BodyFacts, Connection, ConnectionOwner, ConnectionSetup, Exchange } from "./connection.ts";
 import type { ByteReceiver, SocketReader } from "./socket-reader.ts";
+import { isTlsError, toSslError } from "./tls-errors.ts";
 import { Upload, type UploadObserver } from "./upload.ts";
 
 /** An answer that came before the upload ended: how long the rest of the upload may take, in ms. */
@@ -67,6 +68,8 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
   #direct: Buffer | null = null;
   #bytesWritten = 0;
   #paused = false;
+  /** The answer has come, and is to be read before the connection is free. */
+  #held = false;
   #grace: TimerEntry | null = null;
   #continueTimer: TimerEntry | null = null;
   #upload: Upload | null = null;
@@ -108,6 +111,14 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     this.#paused = false;
     this.#armTimer();
     this.#socket.resume();
+  }
+
+  release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    if (!this.alive) return;
+    this.ref();
+    this.#becomeFree();
   }
 
   close(error?: HTTPError): void {
@@ -186,7 +197,7 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
 
   onUploaded(): void {
     this.#upload = null;
-    if (this.#exchange === null) this.#owner.idle();
+    if (this.#exchange === null) this.#becomeFree();
     else this.#exchange.onSent(this.#bytesWritten - this.#exchange.head.length, true);
   }
 
@@ -322,9 +333,20 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     if (!this.#parser.persistent || !exchange.persistent) this.#die();
     else {
       if (this.#upload !== null || this.#socket.writableLength > 0) this.#startGrace();
-      if (this.#upload === null) this.#owner.idle();
+      if (exchange.holds) this.#hold();
+      else this.#becomeFree();
     }
     exchange.onEnd(body, this.#parser.trailers);
+  }
+
+  /** All has come: what is still to be read here needs no process that stays alive. */
+  #hold(): void {
+    this.#held = true;
+    this.unref();
+  }
+
+  #becomeFree(): void {
+    if (this.#upload === null && !this.#held) this.#owner.idle();
   }
 
   /** The answer came before the request was written: the connection is kept only if that ends soon. */
@@ -359,6 +381,11 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
 
   #onBroken(cause: Error): void {
     if (!this.alive) return;
+    if (isTlsError(cause)) {
+      // An alert may come long after the handshake: under TLS 1.3 that is how a server refuses a client's certificate.
+      this.#fail(toSslError(cause, this.route));
+      return;
+    }
     const where = this.#parser.inBody ? "Connection broken" : "Connection aborted";
     const phase = this.#parser.inBody ? "body" : "head";
     this.#fail(new ProtocolError(`${where}: ${cause.message}`, { cause, phase }));

@@ -21,7 +21,10 @@ export interface ByteReceiver {
   readInto(): Buffer | null;
 }
 
-/** Connects one socket to one receiver. Made before the socket is; what comes before `receiver` is set is kept. */
+/**
+ * Connects one socket to one receiver. Made before the socket is, for all sockets of a race; what comes before `receiver`
+ * is set is kept.
+ */
 export class SocketReader {
   receiver: ByteReceiver | null = null;
   readonly onread: OnReadOpts;
@@ -57,7 +60,8 @@ export class SocketReader {
   #nextBuffer(): Buffer | null {
     shared ??= Buffer.allocUnsafeSlow(SHARED_BUFFER_SIZE);
     const wanted = this.receiver?.readInto() ?? shared;
-    if (wanted === this.#current) return null;
+    // Until one of them has won, every socket of a race asks for its first buffer.
+    if (wanted === this.#current && this.receiver !== null) return null;
     this.#current = wanted;
     return wanted;
   }

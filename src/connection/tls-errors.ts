@@ -9,7 +9,7 @@ const TLS_CODE =
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [
     /^DEPTH_ZERO_SELF_SIGNED_CERT$/,
-    "If you trust this server, give its certificate as caCerts or caCertData, or its assertFingerprint.",
+    'If you trust this server, give its certificate as caCerts or caCertData, or its assertFingerprint with certReqs "CERT_NONE".',
   ],
   [
     /^(?:SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_UNTRUSTED)/,

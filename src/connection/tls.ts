@@ -194,6 +194,10 @@ function plainName(host: string): string {
 
 function givenContext(options: TlsOptions): SecureContext {
   const beside = CONTEXT_OPTIONS.filter((option) => isGiven(options[option]));
+  const context = options.sslContext as { context?: unknown };
+  if (context.context === undefined) {
+    throw new InvalidArgumentError("sslContext must be what tls.createSecureContext() gives");
+  }
   if (beside.length === 0) return options.sslContext!;
   throw new InvalidArgumentError(
     `sslContext is used as it is and cannot be combined with ${beside.join(", ")}`,

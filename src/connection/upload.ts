@@ -5,6 +5,7 @@
  */
 
 import type { Socket } from "node:net";
+import { LARGE_PART } from "../body/payload.ts";
 import { RequestBodyError } from "../core/errors.ts";
 import { hearOut } from "./hear-out.ts";
 
@@ -28,7 +29,7 @@ export interface UploadObserver {
 }
 
 /** Bytes that the socket may hold before the source has to wait. It is above Node's own mark: 'drain' will come. */
-const HIGH_WATER = 65_536;
+const HIGH_WATER = LARGE_PART;
 
 type Parts = AsyncIterator<UploadPart> | Iterator<UploadPart>;
 

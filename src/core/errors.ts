@@ -115,14 +115,22 @@ export class HTTPError extends Error {
 function causeToJSON(cause: unknown): unknown {
   if (cause instanceof HTTPError) return cause.toJSON();
   if (!(cause instanceof Error)) return redact(String(cause));
+  const json: Record<string, unknown> = { name: cause.name, message: redact(cause.message) };
   const code = (cause as NodeJS.ErrnoException).code;
-  return { name: cause.name, message: redact(cause.message), ...(code === undefined ? {} : { code }) };
+  if (code !== undefined) json.code = code;
+  if (cause instanceof AggregateError) json.errors = cause.errors.map(causeToJSON);
+  return json;
 }
 
 /** A value given by the caller cannot be used (where urllib3 raises `ValueError` or `TypeError`). */
 export class InvalidArgumentError extends TypeError {
   readonly code: string = "ERR_URLPOOL_INVALID_ARGUMENT";
   override readonly name: string = "InvalidArgumentError";
+
+  /** As `HTTPError`'s. */
+  toJSON(): Record<string, unknown> {
+    return { name: this.name, code: this.code, message: redact(this.message) };
+  }
 }
 
 /** Something about a pool. */

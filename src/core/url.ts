@@ -113,6 +113,9 @@ export class Url {
   }
 }
 
+/** A URL as callers give it. */
+export type UrlLike = string | URL | Url;
+
 const EMPTY = new Url();
 
 /** A URL reference split as by RFC 3986 appendix B, nothing looked at yet. */
@@ -134,14 +137,33 @@ const PORT = /:([0-9]*)$/;
  * Parses `text` as urllib3's `parse_url` does. What does not start with a scheme or a slash is taken to start with the
  * host: `google.com:80` (but `localhost:80` has the scheme `localhost`). For http, https and no scheme, all parts are
  * normalised: host in lower case and A-labels, dot segments removed, characters that a URL cannot hold
- * percent-encoded. The empty text gives a `Url` of nothing. Throws `LocationParseError`; `InvalidArgumentError` for
- * what is not a string.
+ * percent-encoded. The empty text gives a `Url` of nothing, a `Url` itself. Throws `LocationParseError`;
+ * `InvalidArgumentError` for what is neither a string nor a URL.
  */
-export function parseUrl(text: string): Url {
-  if (text === "" || text === null || text === undefined) return EMPTY;
+export function parseUrl(url: UrlLike): Url {
+  if (url === "" || url === null || url === undefined) return EMPTY;
+  if (url instanceof Url) return url;
+  const text = url instanceof URL ? url.href : url;
   checkText("A URL", text);
   const components = split(STARTS_WITH_SCHEME_OR_SLASH.test(text) ? text : `//${text}`);
   return orParseError(text, components, () => assemble(components));
+}
+
+/** `url` as text. Throws `InvalidArgumentError` for what is neither a string nor a URL. */
+export function urlText(url: UrlLike): string {
+  if (typeof url === "string") return url;
+  if (url instanceof URL) return url.href;
+  if (url instanceof Url) return url.url;
+  throw new InvalidArgumentError(`url must be a string or a URL, not ${typeof url}`);
+}
+
+/** `url`, whatever it is, as a message may show it: without userinfo, also where it cannot be parsed. */
+export function shownUrl(url: unknown): string {
+  try {
+    return new Url({ ...parseUrl(url as UrlLike), auth: null }).url;
+  } catch (error) {
+    return error instanceof LocationParseError ? error.location : "";
+  }
 }
 
 /**

@@ -176,6 +176,8 @@ class Download {
     const { headers } = response;
     if (range.start !== from || headers.has("content-encoding")) return false;
     if (range.total !== null && origin.length !== null && range.total !== origin.length) return false;
+    // A range may be shorter than what was asked for: where the file ends must be known.
+    if (range.total === null && origin.length === null) return false;
     if (origin.etag !== null) return (headers.get("etag") ?? origin.etag) === origin.etag;
     return (headers.get("last-modified") ?? origin.lastModified) === origin.lastModified;
   }

@@ -6,7 +6,9 @@ import {
   HTTPConnectionPool,
   HTTPSConnectionPool,
   maxConnections,
+  type RoutedOptions,
   type SharedOptions,
+  WAY,
 } from "../client/connection-pool.ts";
 import { exchange, type Router } from "../client/exchange.ts";
 import { type Hop, type PendingHop, prepareCall } from "../client/message.ts";
@@ -21,13 +23,21 @@ import {
   portOf,
   socksOptions,
 } from "../client/proxy.ts";
-import { NO_OPTIONS, RequestMethods } from "../client/request-methods.ts";
+import { NO_OPTIONS, RequestMethods, refuse } from "../client/request-methods.ts";
 import type { HTTPResponse } from "../client/response.ts";
 import { type CallSettings, poolSettings } from "../client/settings.ts";
 import { InvalidArgumentError, LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import { logIfAsked, trace } from "../core/trace.ts";
-import { bracketHost, DEFAULT_PORTS, parseUrl, Url } from "../core/url.ts";
+import {
+  bracketHost,
+  DEFAULT_PORTS,
+  normalizeHost,
+  parseUrl,
+  Url,
+  type UrlLike,
+  urlText,
+} from "../core/url.ts";
 import { Retry } from "../policy/retry.ts";
 import { type DownloadOptions, type DownloadResult, downloadTo } from "./download.ts";
 import { watchWrites } from "./observed.ts";
@@ -76,12 +86,18 @@ export interface ManagerStats {
 /** Pool options as the manager keeps them: any name may be among them. */
 export type PoolKwargs = PoolOptions & Record<string, unknown>;
 
+/** Options that go over a manager's; `null` removes one. */
+export type PoolOverrides = { [Name in keyof PoolOptions]: PoolOptions[Name] | null };
+
 /** An origin seen in plain form, and the key of its pool. */
 interface KnownOrigin {
   readonly prefix: string;
   readonly key: PoolKeyLike;
   readonly context: PoolContext;
 }
+
+/** The ways from a URL to its pool. */
+const LOOK_UPS = ["connectionFromHost", "connectionFromContext", "connectionFromPoolKey"] as const;
 
 /** Known origins are forgotten all at once: they are cheap to find again. */
 const MAX_KNOWN_ORIGINS = 4096;
@@ -109,11 +125,11 @@ export class PoolManager extends RequestMethods {
   constructor(first?: number | PoolManagerOptions, second?: PoolManagerOptions) {
     super();
     logIfAsked();
-    const options = (typeof first === "object" ? first : second) ?? {};
+    const options = (typeof first === "object" && first !== null ? first : second) ?? {};
     const { numPools, headers, maxConnections: _limit, ...rest } = options;
     const poolOptions = withProxyConfig(rest);
-    const maxsize = typeof first === "number" ? first : numPools;
-    this.headers = headers;
+    const maxsize = typeof first === "object" || first === undefined ? numPools : first;
+    this.headers = headers ?? {};
     this.pools = new RecentlyUsedContainer({ maxsize: maxsize ?? 10, disposeFunc: dropPool });
     this.#commons = (options as SharedOptions)[COMMONS] ?? new Commons(maxConnections(options));
     this.#connectionPoolKw = this.#observe(frozenValues(poolOptions as PoolKwargs));
@@ -156,17 +172,18 @@ export class PoolManager extends RequestMethods {
   }
 
   /** A request without field encoding, to an absolute URL; redirects lead from pool to pool. */
-  urlopen(method: string, url: string, options: UrlopenOptions = NO_OPTIONS): Promise<HTTPResponse> {
+  urlopen(method: string, url: UrlLike, options: UrlopenOptions = NO_OPTIONS): Promise<HTTPResponse> {
     try {
-      const pool = this.#plainPool(url);
-      if (pool !== null) return this.#send(pool, method, plainHop(pool, url, this.#last!.prefix), options);
-      const parsed = parseUrl(url);
+      const text = urlText(url);
+      const pool = this.#plainPool(text);
+      if (pool !== null) return this.#send(pool, method, plainHop(pool, text, this.#last!.prefix), options);
+      const parsed = parseUrl(text);
       const found = this.#poolFor(parsed);
       if (found instanceof Promise) return this.#sendLater(found, parsed, method, options);
-      this.#learn(url, parsed);
+      this.#learn(text, parsed);
       return this.#send(found, method, hopTo(found, parsed), options);
     } catch (error) {
-      return Promise.reject(error);
+      return refuse(error, method, url);
     }
   }
 
@@ -183,14 +200,14 @@ export class PoolManager extends RequestMethods {
     host: string | null | undefined,
     port?: number | null,
     scheme: string | null = "http",
-    poolKwargs?: PoolOptions | null,
+    poolKwargs?: PoolOverrides | null,
   ): HTTPConnectionPool {
     if (!host) throw new LocationValueError("No host specified.");
-    return this.connectionFromContext(this.#context(host, port, scheme ?? "http", poolKwargs));
+    return this.connectionFromContext(this.#context(host, port, scheme || "http", poolKwargs));
   }
 
   /** The pool for the origin of `url`; `poolKwargs` as in `connectionFromHost`. */
-  connectionFromUrl(url: string, poolKwargs?: PoolOptions | null): HTTPConnectionPool {
+  connectionFromUrl(url: UrlLike, poolKwargs?: PoolOverrides | null): HTTPConnectionPool {
     const { host, port, scheme } = parseUrl(url);
     return this.connectionFromHost(host, port, scheme ?? "http", poolKwargs);
   }
@@ -248,7 +265,13 @@ export class PoolManager extends RequestMethods {
   }
 
   #send(pool: HTTPConnectionPool, method: string, hop: Hop, options: UrlopenOptions): Promise<HTTPResponse> {
-    return exchange(pool.prepare(method, options, this.headers), hop, this.#router);
+    const router = this.#router;
+    if (pool.urlopen === HTTPConnectionPool.prototype.urlopen) {
+      return exchange(pool.prepare(method, options, this.headers), hop, router);
+    }
+    // A pool class of somebody's own wants to see its requests.
+    const headers = options.headers ?? this.headers;
+    return pool.urlopen(method, hop.url, { ...options, headers, [WAY]: { hop, router } } as RoutedOptions);
   }
 
   #sendLater(
@@ -291,27 +314,26 @@ export class PoolManager extends RequestMethods {
     host: string,
     port: number | null | undefined,
     scheme: string,
-    poolKwargs: PoolOptions | null | undefined,
+    poolKwargs: PoolOverrides | null | undefined,
   ): PoolContext {
     const lowered = scheme.toLowerCase();
     const context = {
       ...mergePoolKwargs(this.#connectionPoolKw, poolKwargs),
       scheme: lowered,
-      host: plainHost(host),
+      host: normalizeHost(plainHost(host), lowered),
       port: port ?? DEFAULT_PORTS[lowered] ?? 80,
     };
     return throughProxy(context);
   }
 
   #key(context: PoolContext): PoolKeyLike {
-    const keyFunction = this.#keyFnByScheme[context.scheme.toLowerCase()];
+    const keyFunction = this.#keyFnByScheme[`${context.scheme}`.toLowerCase()];
     if (keyFunction === undefined) throw new URLSchemeUnknown(context.scheme);
     return keyFunction(context);
   }
 
   /** The pool of a URL whose origin is known and whose target needs no parsing; else `null`. */
   #plainPool(url: string): HTTPConnectionPool | null {
-    if (typeof url !== "string") throw new InvalidArgumentError(`url must be a string, not ${typeof url}`);
     let origin = this.#last;
     if (origin === null || !isUnder(url, origin.prefix)) {
       origin = this.#known.get(url.slice(0, originEnd(url))) ?? null;
@@ -327,6 +349,8 @@ export class PoolManager extends RequestMethods {
     const { scheme, host, port, auth } = parsed;
     const prefix = `${scheme}://${parsed.netloc}`;
     if (auth !== null || host === null || scheme === null || !isUnder(url, prefix)) return;
+    // A subclass that looks up in its own way must be asked every time.
+    if (LOOK_UPS.some((name) => this[name] !== PoolManager.prototype[name])) return;
     if (this.#keyFnByScheme[scheme] !== keyFnByScheme[scheme]) return;
     if (!Object.values(this.#connectionPoolKw).every(isStable)) return;
     // Who chooses anew for every request must be asked.
@@ -348,7 +372,7 @@ export class PoolManager extends RequestMethods {
 }
 
 /** `override` over `base`; a value of `undefined` or `null` removes the default. */
-function mergePoolKwargs(base: PoolKwargs, override: PoolOptions | null | undefined): PoolKwargs {
+function mergePoolKwargs(base: PoolKwargs, override: PoolOverrides | null | undefined): PoolKwargs {
   const merged: PoolKwargs = { ...base };
   for (const [name, value] of Object.entries(override ?? {})) {
     if (value === undefined || value === null) delete merged[name];

@@ -40,8 +40,9 @@ export interface SOCKSProxyManagerOptions
 export class ProxyManager extends PoolManager {
   /** The proxy's URL, without credentials. */
   readonly proxy: Url;
-  readonly proxyHeaders: HTTPHeaderDict;
-  readonly proxyConfig: ProxyConfig;
+  // Behind accessors, so that neither `JSON.stringify` nor `util.inspect` shows credentials and key passwords.
+  readonly #proxyHeaders: HTTPHeaderDict;
+  readonly #proxyConfig: ProxyConfig;
 
   /**
    * `proxyUrl` may also be a pool: then its scheme, host and port are meant. Throws `ProxySchemeUnknown` unless it
@@ -51,8 +52,18 @@ export class ProxyManager extends PoolManager {
     const proxy = proxyUrl instanceof HTTPConnectionPool ? urlOf(proxyUrl) : parseHttpProxyUrl(proxyUrl);
     super({ ...options, proxy });
     this.proxy = new Url({ ...proxy, auth: null });
-    this.proxyHeaders = new HTTPHeaderDict(options.proxyHeaders);
-    this.proxyConfig = this.connectionPoolKw.proxyConfig ?? {};
+    this.#proxyHeaders = new HTTPHeaderDict(options.proxyHeaders);
+    this.#proxyConfig = this.connectionPoolKw.proxyConfig ?? {};
+  }
+
+  /** The fields that go to the proxy only. */
+  get proxyHeaders(): HTTPHeaderDict {
+    return this.#proxyHeaders;
+  }
+
+  /** How the proxy is dealt with. */
+  get proxyConfig(): ProxyConfig {
+    return this.#proxyConfig;
   }
 }
 

@@ -1,7 +1,9 @@
 /** Which requests may be done twice with the effect of once. */
 
+import { lockedSet } from "./locked-set.ts";
+
 /** The idempotent methods (RFC 9110 section 9.2.2), which urllib3 retries by default. */
-export const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set([
+export const IDEMPOTENT_METHODS: ReadonlySet<string> = lockedSet([
   "HEAD",
   "GET",
   "PUT",

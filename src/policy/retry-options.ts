@@ -3,6 +3,7 @@
 import { InvalidArgumentError } from "../core/errors.ts";
 import { redact } from "../core/redact.ts";
 import { IDEMPOTENT_METHODS } from "./idempotency.ts";
+import { lockedSet } from "./locked-set.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
 /** How many failures of a kind are allowed: `null` any number, `false` none, and the error comes as it is. */
@@ -98,13 +99,13 @@ export const DEFAULT_BACKOFF_MAX: number = 120_000;
 export const DEFAULT_RETRY_AFTER_MAX: number = 21_600_000;
 
 /** Credentials are for the origin they were given for (urllib3's `DEFAULT_REMOVE_HEADERS_ON_REDIRECT`). */
-export const DEFAULT_REMOVE_HEADERS_ON_REDIRECT: ReadonlySet<string> = new Set([
+export const DEFAULT_REMOVE_HEADERS_ON_REDIRECT: ReadonlySet<string> = lockedSet([
   "cookie",
   "authorization",
   "proxy-authorization",
 ]);
 
-const NO_STATUS: ReadonlySet<number> = new Set();
+const NO_STATUS: ReadonlySet<number> = lockedSet([]);
 const NO_HISTORY: readonly RetryHistoryEntry[] = Object.freeze([]);
 
 /**
@@ -187,13 +188,13 @@ function methodSet(methods: RetryOptions["allowedMethods"]): ReadonlySet<string>
   if (methods === undefined || methods === IDEMPOTENT_METHODS) return IDEMPOTENT_METHODS;
   // urllib3: whatever is empty allows every method.
   if (!methods) return null;
-  const set = new Set(strings("allowedMethods", methods).map((method) => method.toUpperCase()));
+  const set = lockedSet(strings("allowedMethods", methods).map((method) => method.toUpperCase()));
   return set.size === 0 ? null : set;
 }
 
 function headerSet(names: RetryOptions["removeHeadersOnRedirect"]): ReadonlySet<string> {
   if (names === undefined) return DEFAULT_REMOVE_HEADERS_ON_REDIRECT;
-  return new Set(strings("removeHeadersOnRedirect", names).map((name) => name.toLowerCase()));
+  return lockedSet(strings("removeHeadersOnRedirect", names).map((name) => name.toLowerCase()));
 }
 
 function strings(name: string, values: unknown): string[] {
@@ -204,7 +205,7 @@ function strings(name: string, values: unknown): string[] {
 
 function statusSet(statuses: RetryOptions["statusForcelist"]): Membership<number> {
   if (statuses === undefined || statuses === null) return NO_STATUS;
-  if (isCollection(statuses)) return new Set(statuses as Iterable<number>);
+  if (isCollection(statuses)) return lockedSet(statuses as Iterable<number>);
   if (typeof statuses === "object" && typeof (statuses as Membership<number>).has === "function")
     return statuses as Membership<number>;
   throw new InvalidArgumentError(

@@ -8,6 +8,7 @@ import { systemClock } from "../core/clock.ts";
 import { InvalidHeader, MaxRetryError, ResponseError } from "../core/errors.ts";
 import { kindOf } from "./failure.ts";
 import { IDEMPOTENT_METHODS } from "./idempotency.ts";
+import { lockedSet } from "./locked-set.ts";
 import { retryAfterDelay } from "./retry-after.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 import {
@@ -63,7 +64,7 @@ export interface FromIntOptions {
 }
 
 /** Statuses whose Retry-After is an invitation to come back. */
-const RETRY_AFTER_STATUS_CODES: ReadonlySet<number> = new Set([413, 429, 503]);
+const RETRY_AFTER_STATUS_CODES: ReadonlySet<number> = lockedSet([413, 429, 503]);
 
 /** Every option, in the order of urllib3's arguments. */
 const FIELDS = [

@@ -11,7 +11,7 @@
  *  7. A retired pool serves whoever has come and still comes, but keeps no connection.
  */
 
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Timer } from "../core/clock.ts";
 import { type CoarseTimers, TimerEntry } from "../core/coarse-timers.ts";
 import { EmptyPoolError } from "../core/errors.ts";
 import type { BudgetMember, ConnectionBudget } from "./budget.ts";
@@ -39,6 +39,8 @@ export interface PoolSettings {
   timers: CoarseTimers;
   turn: Turn;
   budget: ConnectionBudget;
+  /** Shortest time between the beginnings of two dials while one is under way, in ms; 0 for none. */
+  dialPace: number;
   dial: (request: DialRequest) => DialHandle;
   /** Counts together with other pools. */
   totals: PoolCounters;
@@ -76,6 +78,8 @@ export class Pool implements BudgetMember {
   readonly #orphans = new Set<Dialing>();
   #retired = false;
   #pumping = false;
+  #lastDialAt = 0;
+  #nextDial: Timer | null = null;
 
   constructor(settings: PoolSettings) {
     this.settings = settings;
@@ -133,10 +137,30 @@ export class Pool implements BudgetMember {
     while (this.#undialled > this.#resting) {
       const [orphan] = this.#orphans;
       if (orphan !== undefined) this.#adopt(orphan);
-      else if (!this.#makeRoom() || !this.settings.budget.take(this)) break;
+      else if (!this.#inPace() || !this.#makeRoom() || !this.settings.budget.take(this)) break;
       else this.#dial();
     }
     this.#pumping = false;
+  }
+
+  /**
+   * Whether another dial may begin now. TLS handshakes are computation: begun all at once they all end late. Begun one
+   * after another, the first soon serves those who wait, and many a dial need not begin at all.
+   */
+  #inPace(): boolean {
+    const { dialPace, clock } = this.settings;
+    if (dialPace === 0 || this.#dials.size === 0) return true;
+    const wait = this.#lastDialAt + dialPace - clock.now();
+    if (wait <= 0) return true;
+    this.#nextDial ??= clock.setTimer(
+      () => {
+        this.#nextDial = null;
+        this.pump();
+      },
+      wait,
+      true,
+    );
+    return false;
   }
 
   /** Tickets without a dial of their own: every dial but the orphans belongs to a waiting ticket. */
@@ -160,6 +184,7 @@ export class Pool implements BudgetMember {
 
   #dial(): void {
     const ticket = this.#firstUndialled();
+    this.#lastDialAt = this.settings.clock.now();
     const dial = new Dialing(this, ticket);
     ticket.dial = dial;
     this.#dials.add(dial);

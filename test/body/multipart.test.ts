@@ -116,21 +116,7 @@ describe("encodeMultipartFormdata", () => {
   }
 
   test("a boundary that RFC 2046 does not allow is refused", () => {
-    const bad = [
-      "",
-      "x".repeat(71),
-      "a ",
-      "a\r\nb",
-      "a\n",
-      "a\0",
-      'a"b',
-      "a\\b",
-      "a;b",
-      "\u00e9",
-      "a&b",
-      5,
-      null,
-    ];
+    const bad = ["", "x".repeat(71), "a ", "a\r\nb", "a\n", "a\0", 'a"b', "a\\b", "a;b", "\u00e9", "a&b", 5];
     for (const boundary of bad) {
       assert.throws(
         () => encodeMultipartFormdata({}, boundary as string),
@@ -144,7 +130,7 @@ describe("encodeMultipartFormdata", () => {
     const bad: unknown[] = [
       { a: null },
       { a: undefined },
-      { a: true },
+      { a: Symbol("x") },
       { a: {} },
       { a: new Date() },
       { a: ["f", ["nested", "x"]] },

@@ -4,7 +4,11 @@ import { type Progress, ProgressMeter } from "../../src/body/progress.ts";
 import { VirtualClock } from "../kit/clock.ts";
 
 /** A meter with what it told, and when. */
-function metered(total: number | null): { clock: VirtualClock; meter: ProgressMeter; told: [number, Progress][] } {
+function metered(total: number | null): {
+  clock: VirtualClock;
+  meter: ProgressMeter;
+  told: [number, Progress][];
+} {
   const clock = new VirtualClock();
   const told: [number, Progress][] = [];
   const meter = new ProgressMeter((progress) => told.push([clock.now(), progress]), total, clock);

@@ -78,7 +78,7 @@ const stages: Stage[] = [
   },
 ];
 
-describe("an abort", () => {
+describe("fault 49: an abort", () => {
   for (const { name, behaviours, options, after = 0, connections, before } of stages) {
     it(`${name}: rejects with the very reason and gives everything back`, async () => {
       using world = new World();

@@ -46,7 +46,9 @@ describe("windows-1252", () => {
       "20ac 81 201a 192 201e 2026 2020 2021 2c6 2030 160 2039 152 8d 17d 8f 90 2018 2019 201c 201d 2022 2013 2014 2dc 2122 161 203a 153 9d 17e 178";
     const actual = [...decodeText(high, "a/b;charset=cp1252")].map((one) => one.charCodeAt(0).toString(16));
     assert.equal(actual.join(" "), expected);
-    const rest = Buffer.from(Array.from({ length: 256 }, (_unused, i) => i).filter((i) => i < 0x80 || i > 0x9f));
+    const rest = Buffer.from(
+      Array.from({ length: 256 }, (_unused, i) => i).filter((i) => i < 0x80 || i > 0x9f),
+    );
     assert.equal(decodeText(rest, "a/b;charset=cp1252"), rest.toString("latin1"));
   });
 });

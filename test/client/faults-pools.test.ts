@@ -15,7 +15,7 @@ async function tidy(world: World, pool: { close(): void }): Promise<void> {
 }
 
 describe("pools", () => {
-  it("row 45: after the machine slept, idle connections are not trusted", async () => {
+  it("fault 45: after the machine slept, idle connections are not trusted", async () => {
     using world = new World().http("a.test");
     const pool = world.pool("a.test");
     await world.run(pool.request("GET", "/"));
@@ -26,7 +26,7 @@ describe("pools", () => {
     await tidy(world, pool);
   });
 
-  it("row 46: closed with requests active, dialling and waiting: they finish; new ones are refused", async () => {
+  it("fault 46: closed with requests active, dialling and waiting: they finish; new ones are refused", async () => {
     using world = new World();
     world.host(
       "a.test",
@@ -43,7 +43,7 @@ describe("pools", () => {
     await tidy(world, pool);
   });
 
-  it("row 47: 200 requests over 2 connections, half of them aborted: in order, none lost", async () => {
+  it("fault 47: 200 requests over 2 connections, half of them aborted: in order, none lost", async () => {
     using world = new World().http("a.test", ({ target }) => target);
     const pool = world.pool("a.test", { maxsize: 2 });
     const controllers: AbortController[] = [];
@@ -67,7 +67,7 @@ describe("pools", () => {
     await tidy(world, pool);
   });
 
-  it("row 48: a rare host is served although a busy one takes every connection", async () => {
+  it("fault 48: a rare host is served although a busy one takes every connection", async () => {
     using world = new World({ maxConnections: 2 });
     world.http("busy.test", async () => {
       await world.sleep(10);
@@ -83,7 +83,7 @@ describe("pools", () => {
     assert.ok(manager.stats().openConnections <= 2);
   });
 
-  it("row 50: a listener that throws ends its own request with its error, and nothing else", async () => {
+  it("fault 50: a listener that throws ends its own request with its error, and nothing else", async () => {
     using world = new World().host("a.test", script(`HTTP/1.1 103 X\r\n\r\n${OK}`, OK));
     const pool = world.pool("a.test", { maxsize: 1 });
     const boom = new Error("boom");

@@ -50,7 +50,7 @@ describe("no connection", () => {
     "ETIMEDOUT",
     "EACCES",
   ] as const) {
-    it(`row 1: ${code}`, async () => {
+    it(`fault 1: ${code}`, async () => {
       using world = new World().host("a.test", code);
       const pool = world.pool("a.test");
       const error = (await world.failure(
@@ -67,7 +67,7 @@ describe("no connection", () => {
     });
   }
 
-  it("row 2: a dial that hangs is served by another connection that comes back", async () => {
+  it("fault 2: a dial that hangs is served by another connection that comes back", async () => {
     using world = new World();
     world.host(
       "a.test",
@@ -85,7 +85,7 @@ describe("no connection", () => {
     await tidy(world, pool);
   });
 
-  it("row 4: a name that is not found", async () => {
+  it("fault 4: a name that is not found", async () => {
     using world = new World();
     const pool = world.pool("a.test");
     const error = (await world.failure(pool.request("GET", "/", { retries: false }))) as HTTPError;
@@ -95,7 +95,7 @@ describe("no connection", () => {
     await tidy(world, pool);
   });
 
-  it("row 4: a name that is found later, with a retry; failures are not kept", async () => {
+  it("fault 4: a name that is found later, with a retry; failures are not kept", async () => {
     using world = new World().http("a.test");
     let asked = 0;
     world.fails = (call) => call === "lookup" && ++asked === 1;
@@ -105,7 +105,7 @@ describe("no connection", () => {
   });
 
   for (const code of ["EMFILE", "ENFILE"] as const) {
-    it(`row 5: ${code} closes the connection idle longest, of any pool, and dials once again`, async () => {
+    it(`fault 5: ${code} closes the connection idle longest, of any pool, and dials once again`, async () => {
       using world = new World().http("a.test").http("b.test").host("c.test", code, script(OK));
       const manager = world.manager();
       await world.run(manager.request("GET", "http://a.test/"));
@@ -122,7 +122,7 @@ describe("no connection", () => {
       assert.equal(manager.stats().openConnections, 2);
     });
 
-    it(`row 5: ${code} twice, or with nothing idle, is an error; counts are exact`, async () => {
+    it(`fault 5: ${code} twice, or with nothing idle, is an error; counts are exact`, async () => {
       using world = new World().http("a.test").host("c.test", code);
       const manager = world.manager();
       const bare = await world.failure(manager.request("GET", "http://c.test/", { retries: false }));
@@ -139,7 +139,7 @@ describe("no connection", () => {
 });
 
 describe("connections that are lost", () => {
-  it("row 6: closed before any byte of the answer, fresh: an error, no silent resend", async () => {
+  it("fault 6: closed before any byte of the answer, fresh: an error, no silent resend", async () => {
     using world = new World().host("a.test", closes);
     const pool = world.pool("a.test");
     const error = (await world.failure(pool.request("GET", "/", { retries: false }))) as HTTPError;
@@ -153,7 +153,7 @@ describe("connections that are lost", () => {
   });
 
   for (const how of ["close", "reset"] as const) {
-    it(`row 7: ${how} on a reused connection: one silent resend, on a new one, not in the history`, async () => {
+    it(`fault 7: ${how} on a reused connection: one silent resend, on a new one, not in the history`, async () => {
       using world = new World().host("a.test", once(how), script(OK));
       const pool = world.pool("a.test", { retries: false });
       await world.run(pool.request("GET", "/"));
@@ -173,7 +173,7 @@ describe("connections that are lost", () => {
     });
   }
 
-  it("row 7: the resend takes a new connection although others are idle, and there is only one", async () => {
+  it("fault 7: the resend takes a new connection although others are idle, and there is only one", async () => {
     using world = new World();
     const gate = withResolvers();
     const first = script(
@@ -198,7 +198,7 @@ describe("connections that are lost", () => {
     await tidy(world, pool);
   });
 
-  it("row 7: only one, even if the connection that it gets has served others too", async () => {
+  it("fault 7: only one, even if the connection that it gets has served others too", async () => {
     using world = new World();
     const gate = withResolvers();
     const slow = script(
@@ -224,7 +224,7 @@ describe("connections that are lost", () => {
     await tidy(world, pool);
   });
 
-  it("row 7: a POST that was written is not sent again, but with an idempotency key it is", async () => {
+  it("fault 7: a POST that was written is not sent again, but with an idempotency key it is", async () => {
     using world = new World().host("a.test", once("close"), once("close"), script(OK));
     const pool = world.pool("a.test");
     await world.run(pool.request("GET", "/"));
@@ -241,7 +241,7 @@ describe("connections that are lost", () => {
     await tidy(world, pool);
   });
 
-  it("row 7: no resend once a byte of the answer has come", async () => {
+  it("fault 7: no resend once a byte of the answer has come", async () => {
     using world = new World();
     const partly = script(OK, async (connection) => {
       await connection.send("H");
@@ -255,7 +255,7 @@ describe("connections that are lost", () => {
     await tidy(world, pool);
   });
 
-  it("row 7: a connection that is only slow is not a reason for a resend", async () => {
+  it("fault 7: a connection that is only slow is not a reason for a resend", async () => {
     using world = new World().host("a.test", script(OK, ""), script(OK));
     const pool = world.pool("a.test", { retries: false, timeout: 1000 });
     await world.run(pool.request("GET", "/"));
@@ -265,8 +265,8 @@ describe("connections that are lost", () => {
   });
 
   for (const [row, how] of [
-    ["row 8: closed", "halfClose"],
-    ["row 9: reset", "reset"],
+    ["fault 8: closed", "halfClose"],
+    ["fault 9: reset", "reset"],
   ] as const) {
     it(`${row} while idle: gone at once, the next request dials`, async () => {
       using world = new World().host("a.test", script(OK));
@@ -286,7 +286,7 @@ describe("connections that are lost", () => {
     });
   }
 
-  it("row 11: closed with the answer, although it says keep-alive", async () => {
+  it("fault 11: closed with the answer, although it says keep-alive", async () => {
     using world = new World().host(
       "a.test",
       script(async (connection) => {
@@ -304,7 +304,7 @@ describe("connections that are lost", () => {
   });
 
   for (const announced of [true, false]) {
-    it(`row 12: closed after 3 requests, ${announced ? "announced" : "unannounced"}`, async () => {
+    it(`fault 12: closed after 3 requests, ${announced ? "announced" : "unannounced"}`, async () => {
       using world = new World();
       const last = announced ? answer(200, "good", "Connection: close") : OK;
       const end = (connection: OriginConnection): void => connection.halfClose();
@@ -322,7 +322,7 @@ describe("connections that are lost", () => {
     });
   }
 
-  it("row 12: 100 requests to a server that closes each time the second request has come", async () => {
+  it("fault 12: 100 requests to a server that closes each time the second request has come", async () => {
     using world = new World().host("a.test", once("close"));
     const pool = world.pool("a.test", { retries: false });
     for (let n = 0; n < 100; n++) await world.run(pool.request("GET", "/"));

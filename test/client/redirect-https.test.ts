@@ -40,7 +40,7 @@ async function secretsThere(from: "http" | "https", retries?: Retry): Promise<(s
 }
 
 for (const from of ["https", "http"] as const) {
-  it(`secrets do not follow from ${from} to ${from === "http" ? "https" : "http"} on the same host`, async () => {
+  it(`fault 40: secrets do not follow from ${from} to ${from === "http" ? "https" : "http"} on the same host`, async () => {
     assert.deepEqual(await secretsThere(from), [null, null, null, "1"]);
   });
 }

@@ -155,7 +155,7 @@ describe("Location", () => {
     });
   }
 
-  it("to a host that refuses: the failure is the new host's, and counts", async () => {
+  it("fault 40: to a host that refuses: the failure is the new host's, and counts", async () => {
     using world = twoHosts("http://c.test/x").host("c.test", "ECONNREFUSED");
     const manager = world.manager({ retries: new Retry({ total: 2 }) });
     const error = (await world.failure(manager.request("GET", "http://a.test/start"))) as MaxRetryError;
@@ -167,7 +167,7 @@ describe("Location", () => {
   });
 });
 
-describe("secrets stay at home", () => {
+describe("fault 40: secrets stay at home", () => {
   const headers = {
     Authorization: "Basic c2VjcmV0",
     Cookie: "a=secret",
@@ -265,7 +265,7 @@ describe("counting", () => {
     }
   }
 
-  it("too many: the reason says so", async () => {
+  it("fault 40: a loop: too many, and the reason says so", async () => {
     using world = loop();
     const error = (await world.failure(world.manager().request("GET", "http://a.test/"))) as MaxRetryError;
     assert.ok(error.reason instanceof ResponseError);

@@ -155,7 +155,7 @@ describe("decoding", () => {
     ["truncated", gzipSync("x".repeat(1000)).subarray(0, -5)],
   ] as const) {
     for (const [way, read] of ways) {
-      it(`${name}, ${way}: DecodeError that names the request`, async () => {
+      it(`fault 43: ${name}, ${way}: DecodeError that names the request`, async () => {
         await using origin = await startHttp(() => ({ body, headers: { "Content-Encoding": "gzip" } }));
         using manager = new PoolManager({ maxsize: 1 });
         const response = await manager.request("GET", `${origin.url}/x`, STREAMED);

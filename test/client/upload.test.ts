@@ -200,7 +200,7 @@ describe("bodies that are needed again", () => {
   const redirect: HttpHandler = ({ target }) =>
     target === "/first" ? { status: 307, headers: { Location: "/second" } } : "ok";
 
-  it("are sent again over a redirect", async () => {
+  it("fault 40: are sent again over a redirect", async () => {
     assert.deepEqual(await twice(redirect, { body: "abc" }), ["abc", "abc"]);
     assert.deepEqual(await twice(redirect, { body: ["a", "bc"] }), ["abc", "abc"]);
     assert.deepEqual(await twice(redirect, { body: new Blob(["abc"]) }), ["abc", "abc"]);
@@ -217,7 +217,7 @@ describe("bodies that are needed again", () => {
     ]);
   });
 
-  it("cannot be had again from a stream: UnrewindableBodyError, never an empty body", async () => {
+  it("fault 40: cannot be had again from a stream: UnrewindableBodyError, never an empty body", async () => {
     await assert.rejects(twice(redirect, { body: parts("abc") }), UnrewindableBodyError);
   });
 
@@ -334,7 +334,7 @@ describe("progress", () => {
     }
   });
 
-  it("a callback that throws ends the request with its error", async () => {
+  it("fault 50: a callback that throws ends the request with its error", async () => {
     await using origin = await startHttp(() => "ok");
     await using manager = new PoolManager();
     const boom = new Error("boom");

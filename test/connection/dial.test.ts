@@ -104,6 +104,8 @@ test("options of the socket", async () => {
   await world.resolved([V6], { noDelay: false, keepAlive: true, keepAliveInitialDelay: 1000, onread });
   await world.resolved([V4], { sourceAddress: "192.0.2.9" });
   await world.resolved([V4], { sourceAddress: { address: "192.0.2.9", port: 1234 } });
+  await world.resolved([V4], { sourceAddress: ["192.0.2.9", 1234] });
+  await world.resolved([V4], { sourceAddress: ["192.0.2.9"] });
   const basics = { port: 80, autoSelectFamily: false };
   assert.deepEqual(
     world.net.sockets.map(({ options }) => options),
@@ -120,11 +122,13 @@ test("options of the socket", async () => {
       },
       { ...basics, host: V4, family: 4, noDelay: true, localAddress: "192.0.2.9", localPort: 0 },
       { ...basics, host: V4, family: 4, noDelay: true, localAddress: "192.0.2.9", localPort: 1234 },
+      { ...basics, host: V4, family: 4, noDelay: true, localAddress: "192.0.2.9", localPort: 1234 },
+      { ...basics, host: V4, family: 4, noDelay: true, localAddress: "192.0.2.9", localPort: 0 },
     ],
   );
   assert.deepEqual(
     world.resolver.calls.map(({ options }) => options.family),
-    [0, 0, 4, 4],
+    [0, 0, 4, 4, 4, 4],
   );
 });
 
@@ -331,7 +335,7 @@ test("time runs out during the look-up", async () => {
   assert.equal(dialled.calls, 0);
   await world.clock.elapse(1);
   assert.equal(dialled.error?.name, "ConnectTimeoutError");
-  assert.equal(dialled.error?.message, "Connection to h.test timed out. (connect timeout=1000ms)");
+  assert.equal(dialled.error?.message, "Connection to h.test timed out. (connect timeout=1000 ms)");
   assert.equal((dialled.error as NewConnectionError).phase, "dns");
   assert.deepEqual(dialled.timings, { dns: 1000, connect: 0 });
   world.resolver.answer("h.test", [V4]);

@@ -61,6 +61,7 @@ class Bench implements ConnectionOwner {
       collect: true,
       readTimeout: Number.POSITIVE_INFINITY,
       expectContinue: false,
+      holds: false,
       onSent: () => {},
       onReceived: () => {},
       onInformational: (head: Head) => this.log.push(`informational ${head.status}`),

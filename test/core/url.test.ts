@@ -136,10 +136,13 @@ test("parseUrl refuses what is no URL", () => {
   for (const text of REFUSED) assert.throws(() => parseUrl(text), LocationParseError, JSON.stringify(text));
 });
 
-test("parseUrl wants a string", () => {
-  for (const value of [1, {}, Buffer.from("http://h"), new URL("http://h")]) {
+test("parseUrl wants a string or a URL", () => {
+  for (const value of [1, {}, Buffer.from("http://h"), ["http://h"]]) {
     assert.throws(() => parseUrl(value as unknown as string), InvalidArgumentError);
   }
+  assert.deepEqual(parseUrl(new URL("http://u:p@h:8080/a?b#c")), parseUrl("http://u:p@h:8080/a?b#c"));
+  const parsed = parseUrl("http://h/");
+  assert.equal(parseUrl(parsed), parsed);
   assert.deepEqual(parseUrl(null as unknown as string), new Url());
 });
 

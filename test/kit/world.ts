@@ -7,7 +7,13 @@
  */
 
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import type { LookupFunction, NetConnectOpts, Socket, TcpNetConnectOpts } from "node:net";
+import {
+  isIP,
+  type LookupFunction,
+  type NetConnectOpts,
+  type Socket,
+  type TcpNetConnectOpts,
+} from "node:net";
 import { Commons } from "../../src/client/commons.ts";
 import { COMMONS } from "../../src/client/connection-pool.ts";
 import { FailedAddresses } from "../../src/connection/address-order.ts";
@@ -87,15 +93,19 @@ export class World implements Disposable {
   fails: (call: Fallible) => boolean = () => false;
   #sleeping = 0;
   readonly #hosts: Host[] = [];
-  readonly #silent = new Set<string>();
+  /** What a look-up of a name gives, where that is not the one address of the host. */
+  readonly #names = new Map<string, readonly string[] | null>();
   readonly #numbers = new Map<unknown, number>();
   readonly #subscriptions: [name: string, listener: (message: unknown) => void][] = [];
 
   readonly #pieces: WireOptions;
+  readonly #noteDials: boolean;
 
-  /** `chunkSize`: what servers send arrives in pieces of so many bytes. */
-  constructor({ maxConnections = 1024, chunkSize }: { maxConnections?: number; chunkSize?: number } = {}) {
+  /** `chunkSize`: what servers send arrives in pieces of so many bytes; `noteDials`: the log tells of each of them. */
+  constructor(options: { maxConnections?: number; chunkSize?: number; noteDials?: boolean } = {}) {
+    const { maxConnections = 1024, chunkSize, noteDials = false } = options;
     this.#pieces = chunkSize === undefined ? {} : { chunkSize };
+    this.#noteDials = noteDials;
     this.commons = new Commons(maxConnections, this.clock);
     this.clock.step = (run) => this.step("timer", run);
     this.#listen(
@@ -114,9 +124,11 @@ export class World implements Disposable {
     this.#listen("connection:error", ({ error }) => `no connection ${(error as Error).name}`);
   }
 
-  /** A host by this name, whose n-th connection meets the n-th behaviour, and all further ones the last. */
+  /**
+   * A host by this name or address, whose n-th connection meets the n-th behaviour, and all further ones the last.
+   */
   host(name: string, ...behaviours: [Dialled, ...Dialled[]]): this {
-    const address = `10.0.0.${this.#hosts.length + 1}`;
+    const address = isIP(name) === 0 ? `10.0.0.${this.#hosts.length + 1}` : name;
     this.#hosts.push({ name, address, behaviours, dials: 0 });
     return this;
   }
@@ -126,9 +138,15 @@ export class World implements Disposable {
     return this.host(name, this.serve(handler));
   }
 
+  /** A name that has these addresses, in the order given. */
+  name(name: string, ...addresses: string[]): this {
+    this.#names.set(name, addresses);
+    return this;
+  }
+
   /** A name whose look-up never ends. */
   silentName(name: string): this {
-    this.#silent.add(name);
+    this.#names.set(name, null);
     return this;
   }
 
@@ -233,17 +251,27 @@ export class World implements Disposable {
 
   readonly #lookup: LookupFunction = (name, _options, callback) => {
     this.lookups.push(name);
-    if (this.#silent.has(name)) return;
-    const found = this.#hosts.find((host) => host.name === name);
+    const found = this.#addresses(name);
+    if (found === null) return;
     const failing = this.fails("lookup");
     queueMicrotask(() => {
       this.step("lookup", () => {
         if (failing) callback(codeError("EAI_AGAIN", "getaddrinfo"), []);
         else if (found === undefined) callback(codeError("ENOTFOUND", "getaddrinfo"), []);
-        else callback(null, [{ address: found.address, family: 4 }]);
+        else
+          callback(
+            null,
+            found.map((address) => ({ address, family: isIP(address) })),
+          );
       });
     });
   };
+
+  #addresses(name: string): readonly string[] | null | undefined {
+    if (this.#names.has(name)) return this.#names.get(name);
+    const host = this.#hosts.find((one) => one.name === name);
+    return host && [host.address];
+  }
 
   readonly #createSocket = (options: NetConnectOpts): Socket => {
     const { host: address, onread } = options as TcpNetConnectOpts & { onread?: OnRead };
@@ -261,6 +289,10 @@ export class World implements Disposable {
     });
     this.#faultyWrite(client);
     this.wires.push(client);
+    if (this.#noteDials) {
+      this.note(`dial ${address}`);
+      client.on("close", () => this.note(`gone ${address}`));
+    }
     const connection = new OriginConnection(server, this.connections.length);
     this.connections.push(connection);
     if (outcome === "hang") return asSocket(client);

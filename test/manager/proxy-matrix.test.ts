@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type HTTPResponse, PoolManager } from "../../src/index.ts";
+import { PoolManager } from "../../src/index.ts";
 import { type Authority, type Identity, makeAuthority } from "../kit/certificates.ts";
 import { skipWithout } from "../kit/daemon.ts";
 import { skipWithoutDante, startDante } from "../kit/dante.ts";
@@ -23,6 +23,8 @@ import { type Squid, startSquid } from "../kit/squid.ts";
 leakGate();
 
 const REQUESTS = 20;
+/** More than is read ahead of who wants it. */
+const BIG = 1_048_576;
 const USER: ProxyUser = { user: "carol", password: "open-sesame" };
 
 /** What a proxy saw. */
@@ -126,7 +128,7 @@ describe("20 requests", () => {
   before(async () => {
     authority = await makeAuthority();
     identity = await authority.issue({ names: ["localhost"], ips: ["127.0.0.1"] });
-    if (skipWithout("nginx") === false) nginx = await startNginx({ tls: identity });
+    if (skipWithout("nginx") === false) nginx = await startNginx({ tls: identity, bigSize: BIG });
   });
 
   after(() => nginx?.stop());
@@ -176,17 +178,18 @@ describe("20 requests", () => {
       retries: 0,
     });
     const seen = (await nginx!.accessLog()).length;
-    const check = async (response: HTTPResponse): Promise<void> => {
+    // Each of the first ones keeps its connection until all of them have been answered.
+    const first = await Promise.all(
+      Array.from({ length: concurrency }, () =>
+        manager.request("GET", `${url}/big`, { preloadContent: false }),
+      ),
+    );
+    for (const response of first) assert.equal((await response.bytes()).length, BIG);
+    const answer = async (): Promise<void> => {
+      const response = await manager.request("GET", `${url}/`);
       assert.deepEqual([response.status, await response.text()], [200, SMALL_TEXT]);
     };
-    // Each of the first ones has its connection to itself until all of them have been answered.
-    const first = await Promise.all(
-      Array.from({ length: concurrency }, () => manager.request("GET", `${url}/`, { preloadContent: false })),
-    );
-    for (const response of first) await check(response);
-    for (let sent = concurrency; sent < REQUESTS; sent += concurrency) {
-      await Promise.all(first.map(async () => await check(await manager.request("GET", `${url}/`))));
-    }
+    for (let sent = concurrency; sent < REQUESTS; sent += concurrency) await Promise.all(first.map(answer));
     assert.equal((await nginx!.accessLog(seen + REQUESTS)).length, seen + REQUESTS);
     assert.equal(manager.pools.size, 1);
     return manager.stats().created;

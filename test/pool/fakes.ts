@@ -54,6 +54,7 @@ export class FakeConnection implements Connection {
 
   pause(): void {}
   resume(): void {}
+  release(): void {}
 
   ref(): void {
     this.referenced = true;
@@ -155,6 +156,7 @@ export class World {
       turn: this.turn,
       budget: this.budget,
       totals: noCounters(),
+      dialPace: 0,
       name: "FakePool",
       dial: (request) => {
         const dial = new FakeDial(this, request);

@@ -38,7 +38,7 @@ export class ChunkedReader {
   readonly #onData: (bytes: Buffer, start: number, end: number) => void;
 
   constructor(maxTrailerSize: number, onData: (bytes: Buffer, start: number, end: number) => void) {
-    this.#section = new SectionBuffer(maxTrailerSize, "trailer section");
+    this.#section = new SectionBuffer(maxTrailerSize, "body");
     this.#onData = onData;
   }
 
@@ -49,6 +49,11 @@ export class ChunkedReader {
   /** Latin-1 text of the trailer section; empty where there is none. */
   get trailers(): string {
     return this.#trailers;
+  }
+
+  /** Whether the last chunk has come, and nothing behind it: all of the content is there (RFC 9112 §8). */
+  get complete(): boolean {
+    return this.done || (this.#state === "trailers" && this.#section.length === 0);
   }
 
   /** Bytes of the current chunk still to come; `0` between chunks. */

@@ -7,7 +7,7 @@
  *  3. `chunked` comes last and once; a coding before it that nobody knows is refused.
  */
 
-import { ProtocolError } from "../../core/errors.ts";
+import { InvalidHeader, ProtocolError } from "../../core/errors.ts";
 import type { ResponseHead } from "./response-head.ts";
 
 /** How a body ends. */
@@ -16,7 +16,7 @@ export type Framing = "none" | "length" | "chunked" | "close";
 const DIGITS = /^[0-9]{1,16}$/;
 const TRANSFER_CODINGS = new Set(["gzip", "x-gzip", "deflate"]);
 
-/** The declared length. Throws `ProtocolError` for anything but digits, and for values that differ. */
+/** The declared length. Throws `ProtocolError` for anything but digits, `InvalidHeader` for values that differ. */
 export function parseContentLength(text: string): number {
   if (text.length < 16 && DIGITS.test(text)) return Number(text);
   const values = text.split(",").map((value) => value.trim());
@@ -24,7 +24,9 @@ export function parseContentLength(text: string): number {
   if (!DIGITS.test(first) || Number(first) > Number.MAX_SAFE_INTEGER)
     fault(`invalid Content-Length "${text}"`);
   if (values.some((value) => value !== first))
-    fault(`Content-Length contained multiple unmatching values (${text})`);
+    throw new InvalidHeader(`Content-Length contained multiple unmatching values (${text})`, {
+      phase: "head",
+    });
   return Number(first);
 }
 

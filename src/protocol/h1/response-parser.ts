@@ -55,7 +55,7 @@ export class ResponseParser {
   constructor(sink: ResponseSink, maxHeaderSize: number) {
     this.#sink = sink;
     this.#limit = maxHeaderSize;
-    this.#partial = new SectionBuffer(maxHeaderSize, "response head");
+    this.#partial = new SectionBuffer(maxHeaderSize, "head");
   }
 
   /** Whether the response is complete. */
@@ -113,7 +113,9 @@ export class ResponseParser {
 
   /** The peer has ended the stream. Throws `ProtocolError` unless the response ends with the connection. */
   finish(): void {
-    if (this.#state === BODY && this.framing === "close") this.#state = DONE;
+    this.persistent = false;
+    const whole = this.framing === "close" || this.#chunked?.complete === true;
+    if (this.#state === BODY && whole) this.#state = DONE;
     if (this.#state === DONE) return;
     if (this.#state === BODY) {
       const expected = this.framing === "length" ? this.#remaining : undefined;
@@ -153,7 +155,7 @@ export class ResponseParser {
 
   #countHead(length: number): void {
     this.#headBytes += length;
-    if (this.#headBytes > this.#limit) refuseSize("response head", this.#limit);
+    if (this.#headBytes > this.#limit) refuseSize("head", this.#limit);
   }
 
   #onHead(): void {

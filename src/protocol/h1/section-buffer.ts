@@ -13,18 +13,18 @@ export class SectionBuffer {
   /** Bytes of the current line so far, CR not counted: an empty line ends the section. */
   #lineLength = 0;
   readonly #limit: number;
-  readonly #what: string;
+  readonly #phase: "head" | "body";
 
-  constructor(limit: number, what: string) {
+  constructor(limit: number, phase: "head" | "body") {
     this.#limit = limit;
-    this.#what = what;
+    this.#phase = phase;
   }
 
   /** Takes bytes; returns the index behind the section's end, or {@link INCOMPLETE} when all were taken. */
   append(bytes: Buffer, start: number, end: number): number {
     const stop = this.#findEnd(bytes, start, end);
     const taken = (stop === INCOMPLETE ? end : stop) - start;
-    if (this.length + taken > this.#limit) refuseSize(this.#what, this.#limit);
+    if (this.length + taken > this.#limit) refuseSize(this.#phase, this.#limit);
     this.#grow(taken);
     bytes.copy(this.bytes, this.length, start, start + taken);
     this.length += taken;
@@ -57,9 +57,10 @@ export class SectionBuffer {
   }
 }
 
-/** Throws the `ProtocolError` of a section that is larger than allowed. */
-export function refuseSize(what: string, limit: number): never {
+/** Throws the `ProtocolError` of a head, or of a body's trailer section, that is larger than allowed. */
+export function refuseSize(phase: "head" | "body", limit: number): never {
+  const what = phase === "head" ? "response head" : "trailer section";
   throw new ProtocolError(`Invalid response: ${what} is larger than ${limit} bytes (maxHeaderSize)`, {
-    phase: "head",
+    phase,
   });
 }

@@ -316,5 +316,10 @@ export const TRUNCATED: Vector[] = [
     eof: true,
     error: /IncompleteRead\(5 bytes read\)/,
   },
-  { name: "before the end of the trailers", bytes: `${CHUNKED}0\r\n`, eof: true, error: /IncompleteRead/ },
+  {
+    name: "before the end of the trailers",
+    bytes: `${CHUNKED}0\r\nX: y\r\n`,
+    eof: true,
+    error: /IncompleteRead/,
+  },
 ];

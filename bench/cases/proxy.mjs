@@ -1,0 +1,23 @@
+import { SMALL_BODY } from "../lib/origin.mjs";
+import { batches } from "../lib/samplers.mjs";
+
+function throughProxy(requests) {
+  return {
+    name: `proxy-${requests}`,
+    title: `${requests} requests to one https origin through a CONNECT proxy, 10 connections`,
+    measure: batches,
+    scheme: "https",
+    path: "/small",
+    bytes: SMALL_BODY.length,
+    connections: 10,
+    requests,
+    peers: ["urlpool", "undici", "got", "axios"],
+    rounds: 9,
+    targets: [
+      { peer: "undici", atLeast: 2 },
+      { peer: "axios", atLeast: 10 },
+    ],
+  };
+}
+
+export const cases = [20, 500].map(throughProxy);

@@ -1,0 +1,179 @@
+/** The texts for users say what is true: their programs run and print what they say, their tables are complete. */
+
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { before, describe, it } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+import { trace } from "../src/core/trace.ts";
+import * as urlpool from "../src/index.ts";
+import { asProgram, type CodeBlock, codeBlocks, programName, withModule } from "./docs/blocks.ts";
+import { runNode } from "./docs/run-node.ts";
+import { compileBlocks, compiledPath } from "./docs/types.ts";
+import { docsAuthority, startDocsWorld } from "./docs/world.ts";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const compiled = dirname(here);
+const root = findRoot(here);
+/** Where the programs are written and run. */
+const folder = join(compiled, "docs-programs");
+/** The package as one file, as it is published: a program with it starts in half the time. */
+const bundle = join(folder, "urlpool.mjs");
+const exported = Object.keys(urlpool);
+
+const texts = textFiles().map((file) => ({ file, text: readFileSync(join(root, file), "utf8") }));
+const blocks = texts.flatMap(({ file, text }) => codeBlocks(file, text));
+
+describe("the programs in the texts", { concurrency: 2 }, () => {
+  before(async () => {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "ca.pem"), await docsAuthority());
+    await bundlePackage();
+  });
+
+  // First, because it compiles the ts blocks for the others.
+  const types = compileBlocks(blocks, { root, compiled, exported });
+
+  it("has found them", () => {
+    assert.ok(blocks.filter(({ place }) => place.startsWith("README.md")).length >= 10);
+    assert.ok(blocks.some(({ language }) => language === "ts"));
+  });
+
+  it("have no type errors", async () => {
+    assert.equal(await types, "");
+  });
+
+  for (const block of blocks) {
+    it(`${block.place} runs`, async () => {
+      if (block.language === "ts") await types;
+      await runBlock(block);
+    });
+  }
+});
+
+describe("the tables in the texts", () => {
+  it("name every option", () => {
+    const options = readFileSync(join(root, "src/client/options.ts"), "utf8");
+    const tls = readFileSync(join(root, "src/connection/tls.ts"), "utf8");
+    const names = [
+      ...["PoolOptions", "PoolManagerOptions", "ProxyOptions"].flatMap((name) => membersOf(name, options)),
+      ...["UrlopenOptions", "RequestOptions"].flatMap((name) => membersOf(name, options)),
+      ...membersOf("TlsOptions", tls),
+    ];
+    assert.ok(names.length > 50);
+    // What managers make of their own options, for their pools.
+    const inner = new Set(["proxyConfig", "socksOptions"]);
+    const readme = rowNames(textOf("README.md"));
+    const untold = names.filter((name) => !readme.has(name) && !inner.has(name));
+    assert.deepEqual(untold, []);
+  });
+
+  it("name every error class with its code, and no other", () => {
+    const rows = [...textOf("docs/errors.md").matchAll(/^\| `(\w+)` \| `(ERR_URLPOOL_\w+)` \|/gm)];
+    const told = rows.map(([, name, code]) => `${name} ${code}`).sort();
+    assert.deepEqual(told, errorClasses().sort());
+    for (const [, name, code] of textOf("README.md").matchAll(/^\| `(\w+)` \| `([A-Z_]+)` \|/gm)) {
+      assert.ok(told.includes(`${name} ERR_URLPOOL_${code}`), `${name} ${code}`);
+    }
+  });
+
+  it("name every diagnostics channel, and no other", () => {
+    const told = [...textOf("docs/diagnostics.md").matchAll(/^\| `(urlpool:[\w:]+)`/gm)].map(
+      ([, name]) => name,
+    );
+    const channels = Object.values(trace).map(({ name }) => String(name));
+    assert.deepEqual(told.sort(), channels.sort());
+  });
+
+  it("link to files that are there", () => {
+    const broken = texts.flatMap(({ file, text }) =>
+      [...text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)]
+        .map(([, target]) => join(dirname(file), target!))
+        .filter((target) => !existsSync(join(root, target)))
+        .map((target) => `${file}: ${target}`),
+    );
+    assert.deepEqual(broken, []);
+  });
+
+  it("link to headings that are there", () => {
+    const broken = texts.flatMap(({ file, text }) => {
+      const anchors = new Set([...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading!)));
+      return [...text.matchAll(/\]\(#([^)]+)\)/g)]
+        .filter(([, anchor]) => !anchors.has(anchor!))
+        .map(([, anchor]) => `${file}#${anchor}`);
+    });
+    assert.deepEqual(broken, []);
+  });
+});
+
+/** README and documentation; all of it is part of the repository. */
+function textFiles(): string[] {
+  const docs = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+  return ["README.md", ...docs.sort().map((name) => `docs/${name}`)];
+}
+
+function textOf(file: string): string {
+  return texts.find((text) => text.file === file)!.text;
+}
+
+async function bundlePackage(): Promise<void> {
+  const entryPoints = [join(compiled, "src/index.js")];
+  const external = ["socks"];
+  await build({ entryPoints, outfile: bundle, external, bundle: true, platform: "node", format: "esm" });
+}
+
+async function runBlock(block: CodeBlock): Promise<void> {
+  const cwd = join(folder, programName(block));
+  mkdirSync(cwd);
+  writeFileSync(join(cwd, "README.md"), "# A file to send\n");
+  writeFileSync(join(cwd, "internal-ca.pem"), await docsAuthority());
+  const program =
+    block.language === "ts"
+      ? readFileSync(compiledPath(block, compiled), "utf8")
+      : asProgram(block, exported);
+  writeFileSync(join(cwd, "program.mjs"), withModule(program, pathToFileURL(bundle).href));
+  await using world = await startDocsWorld();
+  const { code, stdout, stderr } = await runNode(
+    ["--import", new URL("docs/preload.js", import.meta.url).href, "program.mjs"],
+    cwd,
+    { DOCS_PORTS: JSON.stringify(world.ports), NODE_EXTRA_CA_CERTS: join(folder, "ca.pem") },
+  );
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, `${block.place}\n${stderr}`);
+  if (block.output !== null) assert.deepEqual(stdout.replace(/\n$/, "").split("\n"), block.output);
+}
+
+/** Names of the members of an interface, as its source has them. */
+function membersOf(name: string, source: string): string[] {
+  const body = new RegExp(`^export interface ${name}\\b[^{]*\\{\\n(.*?)^\\}`, "ms").exec(source)?.[1] ?? "";
+  return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, member]) => member!);
+}
+
+/** Names in the first column of tables. */
+function rowNames(markdown: string): Set<string> {
+  const cells = [...markdown.matchAll(/^\| ([^|]*)\|/gm)].map(([, cell]) => cell!);
+  return new Set(cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name!)));
+}
+
+function errorClasses(): string[] {
+  const values = Object.values(urlpool) as unknown[];
+  const classes = values.filter(
+    (value): value is new (text: string, options: object) => Error & { code: string } => {
+      return typeof value === "function" && value.prototype instanceof Error;
+    },
+  );
+  return classes.map((Class) => `${Class.name} ${new Class("x", {}).code}`);
+}
+
+/** As on GitHub. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\w\- ]/g, "")
+    .replaceAll(" ", "-");
+}
+
+function findRoot(start: string): string {
+  return existsSync(join(start, "package.json")) ? start : findRoot(dirname(start));
+}
