@@ -295,8 +295,8 @@ export function connectionFromUrl(url: UrlLike, options: PoolOptions = {}): HTTP
   return new PoolClass(host ?? "", port, options);
 }
 
-/** About what a handshake costs, in ms. */
-const HANDSHAKE_PACE = 1;
+/** About what a handshake takes with a server that is near, in ms. */
+const HANDSHAKE_PACE = 5;
 
 function hasTls({ tls, passage }: Route): boolean {
   return tls !== null || (passage !== null && passage.tls !== null);

@@ -39,7 +39,7 @@ export interface PoolSettings {
   timers: CoarseTimers;
   turn: Turn;
   budget: ConnectionBudget;
-  /** Shortest time between the beginnings of two dials while one is under way, in ms; 0 for none. */
+  /** In a burst one dial begins at once, and after each such time as many as have begun before, in ms; 0: all at once. */
   dialPace: number;
   dial: (request: DialRequest) => DialHandle;
   /** Counts together with other pools. */
@@ -78,8 +78,10 @@ export class Pool implements BudgetMember {
   readonly #orphans = new Set<Dialing>();
   #retired = false;
   #pumping = false;
-  #lastDialAt = 0;
-  #nextDial: Timer | null = null;
+  /** Dials that may begin now, if they are paced, and those that have begun in this burst. */
+  #mayBegin = 1;
+  #begun = 0;
+  #pacing: Timer | null = null;
 
   constructor(settings: PoolSettings) {
     this.settings = settings;
@@ -121,6 +123,7 @@ export class Pool implements BudgetMember {
     if (!ticket.linked) return;
     this.#leaveLine(ticket);
     this.#orphan(ticket);
+    if (this.#waiting.size === 0) this.#resetPace();
   }
 
   /** Closes idle connections and dials that nobody waits for; from now on no connection is kept. */
@@ -141,26 +144,35 @@ export class Pool implements BudgetMember {
       else this.#dial();
     }
     this.#pumping = false;
+    if (this.#waiting.size === 0) this.#resetPace();
   }
 
   /**
    * Whether another dial may begin now. TLS handshakes are computation: begun all at once they all end late. Begun one
-   * after another, the first soon serves those who wait, and many a dial need not begin at all.
+   * after another, the first soon serves those who wait, and many a dial need not begin at all. So that a distant server
+   * costs little more, the number that may begin doubles after each `dialPace`.
    */
   #inPace(): boolean {
     const { dialPace, clock } = this.settings;
-    if (dialPace === 0 || this.#dials.size === 0) return true;
-    const wait = this.#lastDialAt + dialPace - clock.now();
-    if (wait <= 0) return true;
-    this.#nextDial ??= clock.setTimer(
+    if (dialPace === 0 || this.#mayBegin > 0) return true;
+    this.#pacing ??= clock.setTimer(
       () => {
-        this.#nextDial = null;
+        this.#pacing = null;
+        this.#mayBegin = this.#begun;
         this.pump();
       },
-      wait,
+      dialPace,
       true,
     );
     return false;
+  }
+
+  /** Nobody waits: the next burst begins anew. */
+  #resetPace(): void {
+    this.#mayBegin = 1;
+    this.#begun = 0;
+    this.#pacing?.cancel();
+    this.#pacing = null;
   }
 
   /** Tickets without a dial of their own: every dial but the orphans belongs to a waiting ticket. */
@@ -184,7 +196,8 @@ export class Pool implements BudgetMember {
 
   #dial(): void {
     const ticket = this.#firstUndialled();
-    this.#lastDialAt = this.settings.clock.now();
+    this.#mayBegin--;
+    this.#begun++;
     const dial = new Dialing(this, ticket);
     ticket.dial = dial;
     this.#dials.add(dial);
@@ -212,6 +225,8 @@ export class Pool implements BudgetMember {
 
   /** @internal A dial has ended with a connection: it goes to whoever waits first. */
   dialled(dial: Dialing, member: Member): void {
+    // Nobody may have waited for it: then it did not keep the process alive.
+    if (dial.ticket === null) member.connection.ref();
     this.#forget(dial);
     this.#count("created");
     const ticket = this.#nextTicket();
@@ -235,6 +250,8 @@ export class Pool implements BudgetMember {
       this.#leaveLine(ticket);
     }
     this.settings.budget.give();
+    // It will serve nobody: the next one need not wait for its turn.
+    this.#mayBegin++;
     ticket?.refused(error);
     this.pump();
   }

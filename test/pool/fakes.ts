@@ -80,6 +80,7 @@ export class FakeDial implements DialHandle {
   succeed(): FakeConnection {
     this.#world.dials.splice(this.#world.dials.indexOf(this), 1);
     const connection = new FakeConnection(this.request, this.#world.clock.now());
+    connection.referenced = this.referenced;
     this.#world.connections.push(connection);
     this.request.connected(connection);
     return connection;

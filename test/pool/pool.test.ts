@@ -106,6 +106,23 @@ describe("acquire and release", () => {
     assert.equal(pool.idle, 1);
   });
 
+  it("keeps the process alive for whoever gets the connection of an orphaned dial", () => {
+    const world = new World();
+    const pool = world.pool();
+    const a = world.ask(pool);
+    world.dials[0]!.succeed();
+    const b = world.ask(pool);
+    a.connection!.finish();
+    world.poll();
+    const [orphan] = world.dials;
+    assert.equal(orphan!.referenced, false);
+    b.connection!.finish();
+    const c = world.ask(pool);
+    assert.equal(orphan!.referenced, false, "c is to get the connection that rests");
+    orphan!.succeed();
+    assert.equal(c.connection!.referenced, true);
+  });
+
   it("lets the next ticket adopt an orphaned dial", () => {
     const world = new World();
     const pool = world.pool();
@@ -368,5 +385,63 @@ describe("retire", () => {
     const c = world.ask(pool);
     world.dials[0]!.succeed();
     assert.ok(c.connection !== null);
+  });
+});
+describe("paced dials", () => {
+  const paced = { maxsize: 64, dialPace: 5 };
+
+  it("one begins at once, and after each time as many as before", () => {
+    const world = new World();
+    const pool = world.pool(paced);
+    for (let i = 0; i < 20; i++) world.ask(pool);
+    const begun = [world.dials.length];
+    for (let i = 0; i < 6; i++) {
+      world.clock.advance(5);
+      begun.push(world.dials.length);
+    }
+    assert.deepEqual(begun, [1, 2, 4, 8, 16, 20, 20]);
+  });
+
+  it("those whose tickets were served meanwhile never begin", () => {
+    const world = new World();
+    const pool = world.pool(paced);
+    const [a, b] = [world.ask(pool), world.ask(pool)];
+    world.dials[0]!.succeed();
+    a.connection!.finish();
+    world.poll();
+    assert.equal(b.connection, a.connection);
+    world.clock.advance(50);
+    assert.deepEqual([world.dials.length, pool.counters.created], [0, 1]);
+  });
+
+  it("the next burst begins with one again", () => {
+    const world = new World();
+    const pool = world.pool(paced);
+    for (let i = 0; i < 8; i++) world.ask(pool);
+    world.clock.advance(15);
+    assert.equal(world.dials.length, 8);
+    for (const dial of [...world.dials]) dial.succeed();
+    for (let i = 0; i < 4; i++) world.ask(pool);
+    assert.equal(world.dials.length, 1);
+  });
+
+  it("one that fails lets the next begin at once", () => {
+    const world = new World();
+    const pool = world.pool(paced);
+    const tickets = [world.ask(pool), world.ask(pool), world.ask(pool)];
+    for (let i = 0; i < 3; i++) world.dials[0]!.fail();
+    assert.deepEqual(
+      tickets.map(({ error }) => error?.message),
+      ["refused", "refused", "refused"],
+    );
+  });
+
+  it("a pool that nobody waits for sets no timer", () => {
+    const world = new World();
+    const pool = world.pool(paced);
+    const [a, b] = [world.ask(pool), world.ask(pool)];
+    pool.cancel(a);
+    pool.cancel(b);
+    assert.equal(world.clock.pending, 0);
   });
 });
