@@ -54,8 +54,9 @@ export async function exchange(call: Call, hop: Hop | PendingHop, router: Router
     }
   } catch (error) {
     response?.releaseConn();
+    journey.describe(error);
     journey.traceError(error);
-    throw journey.describe(error);
+    throw error;
   } finally {
     journey.end();
   }

@@ -2,7 +2,14 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ClosedPoolError, type HTTPResponse, Retry } from "../../src/index.ts";
+import {
+  ClosedPoolError,
+  type HTTPError,
+  type HTTPResponse,
+  type PoolOptions,
+  type RequestOptions,
+  Retry,
+} from "../../src/index.ts";
 import { ok } from "../kit/answers.ts";
 import { script, World } from "../kit/world.ts";
 
@@ -41,6 +48,36 @@ describe("pools", () => {
     await world.run(Promise.all(all));
     assert.ok((await world.failure(pool.request("GET", "/5"))) instanceof ClosedPoolError);
     await tidy(world, pool);
+  });
+
+  it("fault 46: a manager closed meanwhile, with servers that do nothing: each request ends by its own limits", async () => {
+    using world = new World();
+    world.host("a.test", script("")).host("b.test", "hang").silentName("c.test");
+    const manager = world.manager({ maxsize: 1, retries: false, timeout: 1000 });
+    const urls = ["http://a.test/1", "http://a.test/2", "http://b.test/", "http://c.test/"];
+    const all = urls.map((url) => manager.request("GET", url));
+    all.push(manager.request("GET", "http://b.test/later", { deadline: 300 }));
+    all.push(manager.request("GET", "http://a.test/later", { poolTimeout: 200 }));
+    const names = all.map((one) => one.then(() => "answered").catch((error: Error) => `${error.name}`));
+    await world.rest();
+    let closed = false;
+    const closing = manager.close().then(() => {
+      closed = true;
+    });
+    await world.clock.elapse(1999);
+    assert.equal(closed, false);
+    assert.deepEqual(await world.run(Promise.all(names)), [
+      "ReadTimeoutError",
+      "ReadTimeoutError",
+      "ConnectTimeoutError",
+      "ConnectTimeoutError",
+      "DeadlineError",
+      "EmptyPoolError",
+    ]);
+    await world.run(closing);
+    await world.rest();
+    assert.equal(manager.stats().openConnections, 0);
+    assert.deepEqual(world.leftovers(), []);
   });
 
   it("fault 47: 200 requests over 2 connections, half of them aborted: in order, none lost", async () => {
@@ -98,4 +135,41 @@ describe("pools", () => {
     assert.deepEqual([pool.numBusy, pool.numQueued], [0, 0]);
     await tidy(world, pool);
   });
+
+  const boom = new Error("boom");
+  const throws = (): never => {
+    throw boom;
+  };
+  class Raising extends Retry {
+    override isRetry(): never {
+      throw boom;
+    }
+  }
+  const hooks: [name: string, options: RequestOptions & PoolOptions, same: boolean][] = [
+    ["lookup", { lookup: throws }, false],
+    ["addressFilter", { addressFilter: throws }, false],
+    ["the body's function", { body: throws }, true],
+    ["a body", { body: new Proxy([""], { get: throws }) }, true],
+    ["onUploadProgress", { body: "x", onUploadProgress: throws }, true],
+    ["onDownloadProgress", { onDownloadProgress: throws }, true],
+    ["a Retry of one's own", { retries: new Raising() }, true],
+  ];
+  for (const [name, options, same] of hooks) {
+    it(`fault 50: ${name} throws: that request fails, no connection is lost, the next one works`, async () => {
+      using world = new World().http("a.test", () => ({ status: 500, body: "x" }));
+      const { lookup, addressFilter, ...request } = options;
+      const first = { ...(lookup && { lookup }), ...(addressFilter && { addressFilter }) };
+      const pool = world.pool("a.test", { maxsize: 1, ...first });
+      const error = (await world.failure(
+        pool.request("PUT", "/", { retries: false, ...request }),
+      )) as HTTPError;
+      assert.equal(same ? error : error.cause, boom);
+      await world.rest();
+      assert.deepEqual([pool.numBusy, pool.numQueued], [0, 0]);
+      const next = "lookup" in options || "addressFilter" in options ? world.pool("a.test") : pool;
+      assert.equal((await world.run(next.request("GET", "/"))).status, 500);
+      next.close();
+      await tidy(world, pool);
+    });
+  }
 });

@@ -167,15 +167,18 @@ export const scenarios: readonly Scenario[] = [
 /** Enough of them for any single failure. */
 export const RETRIES: Retry = new Retry({ total: 4, backoffFactor: 100 });
 
-/** The scenario's requests, and after them one more that has to work; then everything is gone. */
+/**
+ * The scenario's requests, and after them one more that has to work; then everything is gone. What `prepare` gives is
+ * called when the requests have ended.
+ */
 export async function play(
   scenario: Scenario,
   options: RequestOptions,
-  prepare: (world: World) => void,
+  prepare: (world: World) => () => void,
 ): Promise<PromiseSettledResult<unknown>[]> {
   using world = new World({ chunkSize: 25 });
   scenario.hosts(world);
-  prepare(world);
+  const ended = prepare(world);
   const manager = world.manager({ maxsize: 2 });
   let settled = 0;
   const count = (): void => {
@@ -185,6 +188,7 @@ export async function play(
   for (const one of all) one.then(count, count);
   const outcomes = await world.run(Promise.allSettled(all));
   assert.equal(settled, all.length);
+  ended();
   world.fails = () => false;
   world.step = (_name, run) => run();
   await world.rest();

@@ -4,7 +4,6 @@ import {
   ConnectTimeoutError,
   DeadlineError,
   EmptyPoolError,
-  HTTPConnectionPool,
   type HTTPError,
   InvalidArgumentError,
   MaxRetryError,
@@ -16,7 +15,6 @@ import {
   TimeoutError,
 } from "../../src/index.ts";
 import { answer, ok } from "../kit/answers.ts";
-import { startOrigin } from "../kit/origin.ts";
 import { type Dialled, script, World } from "../kit/world.ts";
 
 type Class = new (...args: never[]) => Error;
@@ -252,33 +250,6 @@ describe("deadline", () => {
 });
 
 describe("values", () => {
-  const far = 2 ** 31 + 1000;
-  const options: RequestOptions[] = [
-    { timeout: far },
-    { timeout: new Timeout({ total: far }) },
-    { timeout: new Timeout({ connect: far, read: Number.MAX_SAFE_INTEGER }) },
-    { deadline: far },
-    { poolTimeout: far },
-    { timeout: Number.POSITIVE_INFINITY, deadline: Number.POSITIVE_INFINITY },
-    { timeout: null, deadline: null, poolTimeout: null },
-  ];
-  it("beyond 2^31-1 do not fire early, in real time", async () => {
-    await using origin = await startOrigin(async (connection) => {
-      await connection.readHead();
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      await connection.send(ok("late"));
-    });
-    for (const one of options) {
-      using pool = new HTTPConnectionPool("127.0.0.1", origin.port, { keepAliveTimeout: far });
-      assert.equal(String((await pool.request("GET", "/", { retries: false, ...one })).data), "late");
-    }
-  });
-
-  it("fire when their time comes, in virtual time", async () => {
-    using world = new World().host("a.test", script(""));
-    assert.equal((await end(world, { timeout: far })).at, far);
-  });
-
   it("that make no sense are refused before anything is done", async () => {
     using world = new World().http("a.test");
     const pool = world.pool("a.test");

@@ -9,34 +9,56 @@ import { createHook } from "node:async_hooks";
 import { getEventListeners } from "node:events";
 import { resolve } from "node:path";
 import { describe, it } from "node:test";
+import { ProtocolError } from "../../src/index.ts";
+import type { World } from "../kit/world.ts";
 import { play, RETRIES, type Scenario, scenarios } from "./scenarios.ts";
+
+/**
+ * Plays the scenario, aborted when `prepare` says so: all that is rejected is rejected with the reason, nobody listens any
+ * more, and nothing was begun afterwards. Says whether the abort came before the end.
+ */
+async function playAborted(
+  scenario: Scenario,
+  what: string,
+  prepare: (world: World, abort: () => void) => void,
+): Promise<boolean> {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const outcomes = await play(scenario, { retries: RETRIES, signal }, (world) => {
+    const begun = (): number => world.events(/^attempt/).length;
+    let atAbort = -1;
+    prepare(world, () => {
+      atAbort = begun();
+      // An error that would be retried if it were the request's own.
+      controller.abort(new ProtocolError(`abort ${what}`));
+    });
+    return () => assert.equal(begun(), signal.aborted ? atAbort : begun(), `begun after the abort ${what}`);
+  });
+  const rejected = outcomes.filter((outcome) => outcome.status === "rejected");
+  for (const outcome of rejected) assert.equal(outcome.reason, signal.reason, what);
+  assert.equal(getEventListeners(signal, "abort").length, 0, what);
+  return rejected.length > 0;
+}
 
 type Moment = "before" | "after" | "in the tick of";
 
-/** Aborts at the k-th event; says how many there were, and whether the abort came before the end. */
+/** Aborts at the k-th event; says how many there were. */
 async function playWithAbort(
   scenario: Scenario,
   k: number,
   moment: Moment,
 ): Promise<{ events: number; aborted: boolean }> {
-  const controller = new AbortController();
-  const reason = new Error(`abort ${moment} ${k}`);
   let events = 0;
-  const options = { retries: RETRIES, signal: controller.signal };
-  const outcomes = await play(scenario, options, (world) => {
+  const aborted = await playAborted(scenario, `${moment} event ${k}`, (world, abort) => {
     world.step = (_name, run) => {
       const now = ++events === k;
-      if (now && moment === "before") controller.abort(reason);
+      if (now && moment === "before") abort();
       run();
-      if (now && moment === "after") controller.abort(reason);
-      if (now && moment === "in the tick of") queueMicrotask(() => controller.abort(reason));
+      if (now && moment === "after") abort();
+      if (now && moment === "in the tick of") queueMicrotask(abort);
     };
   });
-  for (const outcome of outcomes) {
-    if (outcome.status === "rejected") assert.equal(outcome.reason, reason, `event ${k}`);
-  }
-  assert.equal(getEventListeners(controller.signal, "abort").length, 0, `event ${k}`);
-  return { events, aborted: outcomes.some(({ status }) => status === "rejected") };
+  return { events, aborted };
 }
 
 describe("fault 49: an abort at every event", () => {
@@ -60,30 +82,26 @@ async function playWithContinuation(
   scenario: Scenario,
   k: number,
 ): Promise<{ ours: number[]; aborted: boolean }> {
-  const controller = new AbortController();
-  const reason = new Error(`abort before ${k}`);
   let count = 0;
   const begun = new Set<number>();
   const ours: number[] = [];
+  let abort = (): void => {};
   const hook = createHook({
     ...(k < 0 ? { init: (id: number) => void (isOurs(new Error().stack) && begun.add(id)) } : {}),
     before: (id) => {
-      if (++count === k) controller.abort(reason);
+      if (++count === k) abort();
       if (begun.has(id)) ours.push(count);
     },
   });
-  const options = { retries: RETRIES, signal: controller.signal };
-  let outcomes: PromiseSettledResult<unknown>[];
   try {
-    outcomes = await play(scenario, options, () => hook.enable());
+    const aborted = await playAborted(scenario, `before continuation ${k}`, (_world, doAbort) => {
+      abort = doAbort;
+      hook.enable();
+    });
+    return { ours, aborted };
   } finally {
     hook.disable();
   }
-  for (const outcome of outcomes) {
-    if (outcome.status === "rejected") assert.equal(outcome.reason, reason, `continuation ${k}`);
-  }
-  assert.equal(getEventListeners(controller.signal, "abort").length, 0, `continuation ${k}`);
-  return { ours, aborted: outcomes.some(({ status }) => status === "rejected") };
 }
 
 const ROOT = resolve(import.meta.dirname, "../../..");

@@ -35,6 +35,7 @@ async function playWithFailure(
       calls.push(call);
       return calls.length === k;
     };
+    return () => {};
   });
   return { outcomes, calls };
 }

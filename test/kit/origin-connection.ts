@@ -6,6 +6,8 @@
 /** What the verbs need of a `net.Socket` or a `Wire`. */
 export interface OriginSocket {
   readonly destroyed: boolean;
+  readonly writableEnded: boolean;
+  readonly writableFinished: boolean;
   write(
     data: string | Uint8Array,
     encoding?: BufferEncoding,
@@ -161,7 +163,9 @@ export class OriginConnection {
 
   /** Breaks the connection with a reset (RST). */
   reset(): void {
-    this.socket.resetAndDestroy();
+    // Node cannot reset a socket whose FIN is on its way: it fails, and leaves the handle open for ever.
+    if (this.socket.writableEnded && !this.socket.writableFinished) this.socket.destroy();
+    else this.socket.resetAndDestroy();
   }
 
   /** Closes both directions at once. */
