@@ -49,14 +49,8 @@ export {
   type PoolKeyFunction,
   type PoolKeyLike,
 } from "./manager/pool-key.ts";
-export {
-  type ManagerStats,
-  type PoolClass,
-  type PoolKwargs,
-  PoolManager,
-  type PoolOverrides,
-  type PoolStats,
-} from "./manager/pool-manager.ts";
+export type { PoolKwargs, PoolOverrides } from "./manager/pool-kwargs.ts";
+export { type PoolClass, PoolManager } from "./manager/pool-manager.ts";
 export type { Environment } from "./manager/proxy-env.ts";
 export {
   ProxyManager,
@@ -68,6 +62,7 @@ export {
 } from "./manager/proxy-manager.ts";
 export { RecentlyUsedContainer, type RecentlyUsedContainerOptions } from "./manager/recently-used.ts";
 export { request } from "./manager/request.ts";
+export type { ManagerStats, PoolStats } from "./manager/stats.ts";
 export { Retry, type RetryHistoryEntry, type RetryOptions } from "./policy/retry.ts";
 export { RetryBudget, type RetryBudgetOptions } from "./policy/retry-budget.ts";
 export { Timeout, type TimeoutOptions } from "./policy/timeout.ts";

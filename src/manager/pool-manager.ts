@@ -13,81 +13,33 @@ import {
 import { exchange, type Router } from "../client/exchange.ts";
 import { type Hop, type PendingHop, prepareCall } from "../client/message.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
-import {
-  isSocks,
-  type ProxyFunction,
-  type ProxyUrl,
-  parseHttpProxyUrl,
-  parseProxyUrl,
-  plainHost,
-  portOf,
-  socksOptions,
-} from "../client/proxy.ts";
+import { type ProxyUrl, plainHost } from "../client/proxy.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "../client/request-methods.ts";
 import type { HTTPResponse } from "../client/response.ts";
 import { type CallSettings, poolSettings } from "../client/settings.ts";
-import { InvalidArgumentError, LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
+import { LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import { logIfAsked, trace } from "../core/trace.ts";
-import {
-  bracketHost,
-  DEFAULT_PORTS,
-  normalizeHost,
-  parseUrl,
-  Url,
-  type UrlLike,
-  urlText,
-} from "../core/url.ts";
+import { DEFAULT_PORTS, normalizeHost, parseUrl, type Url, type UrlLike, urlText } from "../core/url.ts";
 import { Retry } from "../policy/retry.ts";
 import { type DownloadOptions, type DownloadResult, downloadTo } from "./download.ts";
+import { absoluteUrl, hopTo, isUnder, pendingHop, plainHop } from "./hops.ts";
 import { watchWrites } from "./observed.ts";
 import { isPlainTarget, originEnd } from "./plain-url.ts";
 import { keyFnByScheme, type PoolContext, type PoolKeyFunction, type PoolKeyLike } from "./pool-key.ts";
+import {
+  frozenValues,
+  isStable,
+  mergePoolKwargs,
+  type PoolKwargs,
+  type PoolOverrides,
+} from "./pool-kwargs.ts";
+import { isThenable, throughProxy, withProxyConfig } from "./proxied.ts";
 import { RecentlyUsedContainer } from "./recently-used.ts";
+import { type ManagerStats, originOf, poolStats } from "./stats.ts";
 
 /** A class of pools, as `poolClassesByScheme` holds them. */
 export type PoolClass = new (host: string, port?: number | null, options?: PoolOptions) => HTTPConnectionPool;
-
-/** One pool in a snapshot. */
-export interface PoolStats {
-  /** Of a pool whose requests a proxy forwards: the proxy's. */
-  origin: string;
-  /** The proxy on the way, without credentials; `null` without one. */
-  proxy: string | null;
-  idle: number;
-  busy: number;
-  queued: number;
-  numConnections: number;
-  numRequests: number;
-}
-
-/** What `PoolManager.stats` gives. */
-export interface ManagerStats {
-  /** Least recently used first. */
-  pools: PoolStats[];
-  /** Connections open now, those being made included. */
-  openConnections: number;
-  /** Requests that wait for a connection now. */
-  waiting: number;
-  /** Connections made, by pools dropped since too; so are the next ones. */
-  created: number;
-  /** Requests that got a connection which had served another. */
-  reused: number;
-  /** Connections closed because they were not to be kept. */
-  discarded: number;
-  /** Requests that waited for longer than their `poolTimeout`. */
-  timedOut: number;
-  /** Requests sent again silently, because their reused connection had died. */
-  resent: number;
-  /** Pools dropped to make room for others. */
-  evicted: number;
-}
-
-/** Pool options as the manager keeps them: any name may be among them. */
-export type PoolKwargs = PoolOptions & Record<string, unknown>;
-
-/** Options that go over a manager's; `null` removes one. */
-export type PoolOverrides = { [Name in keyof PoolOptions]: PoolOptions[Name] | null };
 
 /** An origin seen in plain form, and the key of its pool. */
 interface KnownOrigin {
@@ -369,125 +321,6 @@ export class PoolManager extends RequestMethods {
   #observe<T extends object>(target: T): T {
     return watchWrites(target, () => this.#forget());
   }
-}
-
-/** `override` over `base`; a value of `undefined` or `null` removes the default. */
-function mergePoolKwargs(base: PoolKwargs, override: PoolOverrides | null | undefined): PoolKwargs {
-  const merged: PoolKwargs = { ...base };
-  for (const [name, value] of Object.entries(override ?? {})) {
-    if (value === undefined || value === null) delete merged[name];
-    else merged[name] = value;
-  }
-  return merged;
-}
-
-/** `context` with its route: http goes over the pool of an HTTP proxy, which all its hosts share. */
-function throughProxy(context: PoolContext): PoolContext {
-  const { proxy, ...rest } = context;
-  if (proxy === undefined || proxy === null) return context;
-  const url = chosenProxy(proxy as ProxyUrl | ProxyFunction, context);
-  if (url === null) return rest;
-  if (isSocks(url)) return { ...rest, socksOptions: socksOptions(url) };
-  const proxied = { ...context, proxy: parseHttpProxyUrl(url) };
-  if (context.scheme !== "http") return proxied;
-  return { ...proxied, scheme: url.scheme!, host: plainHost(url.host!), port: portOf(url) };
-}
-
-/** A look-up cannot wait: functions that promise a proxy are for requests. */
-function chosenProxy(proxy: ProxyUrl | ProxyFunction, { scheme, host, port }: PoolContext): Url | null {
-  if (typeof proxy !== "function") return parseProxyUrl(proxy);
-  const chosen = proxy(absoluteUrl(new Url({ scheme, host: bracketHost(host), port: port ?? null })));
-  if (isThenable(chosen)) {
-    const text = "The proxy is promised only: look the pool up with { proxy: url } in poolKwargs";
-    throw new InvalidArgumentError(text);
-  }
-  return chosen ? parseProxyUrl(chosen) : null;
-}
-
-/** The options for proxies in the form in which they are part of a key. */
-function withProxyConfig({
-  proxyTls,
-  useForwardingForHttps,
-  proxyAssertHostname,
-  proxyAssertFingerprint,
-  ...options
-}: PoolManagerOptions): PoolOptions {
-  if (options.proxy === undefined || options.proxy === null) return options;
-  const proxy = typeof options.proxy === "function" ? options.proxy : parseProxyUrl(options.proxy);
-  const proxyConfig = options.proxyConfig ?? {
-    tls: proxyTls,
-    useForwardingForHttps,
-    assertHostname: proxyAssertHostname,
-    assertFingerprint: proxyAssertFingerprint,
-  };
-  return { ...options, proxy, proxyConfig };
-}
-
-function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === "object" && value !== null && "then" in value;
-}
-
-function hopTo(pool: HTTPConnectionPool, url: Url): Hop {
-  return pool.hop(url.requestUri, absoluteUrl(url), pool.forwards ? url.netloc! : undefined);
-}
-
-function pendingHop(found: Promise<HTTPConnectionPool>, url: Url): PendingHop {
-  return { url: absoluteUrl(url), chosen: found.then((pool) => hopTo(pool, url)) };
-}
-
-/** Without userinfo and fragment: what is sent, and shown. */
-function absoluteUrl(url: Url): string {
-  return `${url.scheme ?? "http"}://${url.netloc}${url.requestUri}`;
-}
-
-/** Whether `url` is `prefix` itself, or goes on with a path. */
-function isUnder(url: string, prefix: string): boolean {
-  if (!url.startsWith(prefix)) return false;
-  return url.length === prefix.length || url.charCodeAt(prefix.length) === 47;
-}
-
-/** The target is what follows the origin, as it stands. */
-function plainHop(pool: HTTPConnectionPool, url: string, origin: string): Hop {
-  const host = pool.forwards ? origin.slice(origin.indexOf("://") + 3) : undefined;
-  return url.length === origin.length
-    ? pool.hop("/", `${url}/`, host)
-    : pool.hop(url.slice(origin.length), url, host);
-}
-
-/** A copy of `kw` whose plain objects and arrays are frozen copies too: they cannot change unseen. */
-function frozenValues(kw: PoolKwargs): PoolKwargs {
-  const copy: PoolKwargs = { ...kw };
-  for (const [name, value] of Object.entries(copy)) {
-    if (Array.isArray(value)) copy[name] = Object.freeze([...value]);
-    else if (isPlainObject(value)) copy[name] = Object.freeze({ ...value });
-  }
-  return copy;
-}
-
-/** Whether a value says the same in a key as long as it is the same one; what is no collection counts by identity. */
-function isStable(value: unknown): boolean {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return true;
-  return !(Array.isArray(value) || isPlainObject(value) || Symbol.iterator in value || value instanceof Date);
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-}
-
-function poolStats(pool: HTTPConnectionPool): PoolStats {
-  return {
-    origin: originOf(pool),
-    proxy: pool.proxy,
-    idle: pool.numIdle,
-    busy: pool.numBusy,
-    queued: pool.numQueued,
-    numConnections: pool.numConnections,
-    numRequests: pool.numRequests,
-  };
-}
-
-function originOf(pool: HTTPConnectionPool): string {
-  return `${pool.scheme}://${bracketHost(pool.host)}:${pool.port}`;
 }
 
 function dropPool(pool: HTTPConnectionPool): void {

@@ -1,0 +1,39 @@
+/** The options that a manager gives its pools. */
+
+import type { PoolOptions } from "../client/options.ts";
+
+/** Pool options as the manager keeps them: any name may be among them. */
+export type PoolKwargs = PoolOptions & Record<string, unknown>;
+
+/** Options that go over a manager's; `null` removes one. */
+export type PoolOverrides = { [Name in keyof PoolOptions]: PoolOptions[Name] | null };
+
+/** `override` over `base`; a value of `undefined` or `null` removes the default. */
+export function mergePoolKwargs(base: PoolKwargs, override: PoolOverrides | null | undefined): PoolKwargs {
+  const merged: PoolKwargs = { ...base };
+  for (const [name, value] of Object.entries(override ?? {})) {
+    if (value === undefined || value === null) delete merged[name];
+    else merged[name] = value;
+  }
+  return merged;
+}
+
+/** A copy of `kw` whose plain objects and arrays are frozen copies too: they cannot change unseen. */
+export function frozenValues(kw: PoolKwargs): PoolKwargs {
+  const copy: PoolKwargs = { ...kw };
+  for (const [name, value] of Object.entries(copy)) {
+    if (Array.isArray(value)) copy[name] = Object.freeze([...value]);
+    else if (isPlainObject(value)) copy[name] = Object.freeze({ ...value });
+  }
+  return copy;
+}
+
+/** Whether a value says the same in a key as long as it is the same one; what is no collection counts by identity. */
+export function isStable(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return true;
+  return !(Array.isArray(value) || isPlainObject(value) || Symbol.iterator in value || value instanceof Date);
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
