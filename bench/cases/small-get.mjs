@@ -1,5 +1,5 @@
 import { SMALL_BODY } from "../lib/origin.mjs";
-import { rates } from "../lib/samplers.mjs";
+import { rates, sharedRates } from "../lib/samplers.mjs";
 
 const CORE_PEERS = ["urlpool", "undici", "undici-dispatch", "undici-fetch", "node-http", "socket"];
 const ALL_PEERS = [...CORE_PEERS, "got", "axios"];
@@ -37,10 +37,11 @@ const timeouts = {
   ...smallGet("http", 50),
   name: "timeouts",
   title: "What timeouts cost: small GET, HTTP, 50 connections",
+  measure: sharedRates,
   peers: ["urlpool", "urlpool-untimed"],
   options: { "urlpool-untimed": { timeout: null } },
   baseline: "urlpool-untimed",
-  rounds: 15,
+  rounds: 101,
   targets: [{ peer: "urlpool-untimed", atLeast: 0.97 }],
 };
 

@@ -15,6 +15,8 @@ const SLOW_PATH = "/slow";
 
 const spec = JSON.parse(process.argv[2]);
 let peer;
+/** By variant: the same peer with other options. */
+const peers = new Map();
 
 /** Calls `goOn(bytes)` after each response, on `connections` loops, until it is false. */
 async function drive(connections, goOn, url = spec.url) {
@@ -43,15 +45,17 @@ function once(make) {
   };
 }
 
-async function create() {
+async function create({ variant, options = spec.options } = {}) {
   const module = await import(`../peers/${PEERS[spec.peer].module}.mjs`);
   const ca = spec.caFile === undefined ? undefined : readFileSync(spec.caFile, "utf8");
-  peer = await module.create({ ...spec, ca });
+  peer = await module.create({ ...spec, options, ca });
+  peers.set(variant, peer);
   return {};
 }
 
 /** Runs for a window of `slice` ms. */
-async function slice(limits) {
+async function slice({ variant, ...limits }) {
+  peer = peers.get(variant);
   const meter = new Meter({ ...spec, ...limits });
   await drive(spec.connections, meter.goOn);
   return meter.result();
@@ -123,7 +127,7 @@ async function importTime() {
 }
 
 async function end() {
-  await peer?.close();
+  for (const each of peers.values()) await each.close();
   // What still idles must not keep the process.
   setImmediate(() => process.exit(0));
   return {};

@@ -11,6 +11,9 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { ORIGIN_CORE, spawnOn } from "./child.mjs";
 import { hostAddress } from "./hosts.mjs";
 
+// Else each upload costs nginx tens of thousands of page faults, and the clients wait for it.
+const KEEP_MEMORY = { MALLOC_MMAP_MAX_: "0", MALLOC_TRIM_THRESHOLD_: "1000000000" };
+
 /** Answered on path `/small`. */
 export const SMALL_BODY = "hello world\n";
 /** How many loopback addresses the origin listens on for the cases with many hosts. */
@@ -32,7 +35,7 @@ export async function startOrigin() {
     const ports = { http: await freePort(), https: await freePort() };
     writeFileSync(join(folder, "nginx.conf"), configuration(folder, ports));
     const nginx = spawnOn(ORIGIN_CORE, "nginx", ["-p", folder, "-c", "nginx.conf", "-e", "stderr"], {
-      env,
+      env: { ...env, ...KEEP_MEMORY },
       stdio: ["ignore", "inherit", tries > 1 ? "ignore" : "inherit"],
     });
     if (await answers(nginx, ports.http)) return describe(nginx, ports, caFile);

@@ -7,8 +7,8 @@ import { Client } from "./child.mjs";
 import { startConnectProxy } from "./connect-proxy.mjs";
 
 const RAMP_MS = 100;
-const WARM_UP_MS = 1000;
-const COMPILE_MS = 4000;
+/** Compiled code is what is compared, not how fast Node compiles. */
+const WARM_UP_MS = 3000;
 
 /** What a client has to know to measure a case. */
 function specFor(run, benchCase, peer) {
@@ -56,6 +56,25 @@ export const rates = {
   },
 };
 
+/** As `rates`, but all peers, which differ in their options only, live in one process and share its compiled code. */
+export const sharedRates = {
+  unit: "requests/s",
+  better: "higher",
+  async open(run, benchCase) {
+    const client = new Client(run.node, specFor(run, benchCase, run.subject));
+    const slice = (peer, limits) => client.ask("slice", { variant: peer, ...limits });
+    return {
+      async start(peer) {
+        await client.ask("create", { variant: peer, options: benchCase.options?.[peer] });
+        await slice(peer, { ramp: 0, slice: run.quick ? 500 : WARM_UP_MS });
+      },
+      // Many short slices: what disturbs one disturbs the next one too.
+      sample: (peer) => slice(peer, { ramp: 20, slice: 200 }),
+      close: () => client.ask("end").catch(() => client.kill()),
+    };
+  },
+};
+
 /** Requests per second of a new agent that makes a fixed number of them through a proxy, its connections included. */
 export const batches = {
   unit: "requests/s",
@@ -68,8 +87,7 @@ export const batches = {
       async start(peer) {
         const client = new Client(run.node, { ...specFor(run, benchCase, peer), proxy: proxy.url });
         clients.set(peer, client);
-        // Compiled code is what is compared, not how fast Node compiles: that takes some thousand requests.
-        const end = performance.now() + (run.quick ? 500 : COMPILE_MS);
+        const end = performance.now() + (run.quick ? 500 : WARM_UP_MS);
         while (performance.now() < end) await client.ask("batch", { requests });
       },
       async sample(peer) {
