@@ -155,6 +155,42 @@ class RunningDaemon implements Daemon {
   }
 }
 
+/** A program that serves HTTP on its first port and, with TLS, HTTPS on its second. */
+export class WebDaemon implements AsyncDisposable {
+  readonly port: number;
+  /** 0 without TLS. */
+  readonly httpsPort: number;
+  protected readonly daemon: Daemon;
+  readonly #tlsHost: string;
+
+  constructor(daemon: Daemon, tls: boolean, tlsHost: string) {
+    const [port = 0, httpsPort = 0] = daemon.ports;
+    this.daemon = daemon;
+    this.port = port;
+    this.httpsPort = tls ? httpsPort : 0;
+    this.#tlsHost = tlsHost;
+  }
+
+  /** `http://127.0.0.1:port`, without a slash at its end. */
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** As `url`, for HTTPS; empty without TLS. */
+  get httpsUrl(): string {
+    return this.httpsPort === 0 ? "" : `https://${this.#tlsHost}:${this.httpsPort}`;
+  }
+
+  /** Stops it and removes its folder. */
+  stop(): Promise<void> {
+    return this.daemon.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

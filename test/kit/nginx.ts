@@ -13,7 +13,7 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { commandOf, type Daemon, skipWithout, startDaemon } from "./daemon.ts";
+import { commandOf, skipWithout, startDaemon, WebDaemon } from "./daemon.ts";
 
 /** Content of `/`. */
 export const SMALL_TEXT = "Hello from nginx\n";
@@ -51,23 +51,6 @@ export interface NginxLogEntry {
   userAgent: string;
 }
 
-/** A running nginx. */
-export interface Nginx extends AsyncDisposable {
-  readonly port: number;
-  /** 0 without `tls`. */
-  readonly httpsPort: number;
-  /** `http://127.0.0.1:port`, without a slash at its end. */
-  readonly url: string;
-  /** `https://127.0.0.1:port`; empty without `tls`. */
-  readonly httpsUrl: string;
-  /** The log so far; with `count`, waits (up to 5 s) until it has that many lines. */
-  accessLog(count?: number): Promise<NginxLogEntry[]>;
-  /** Text of the error log. */
-  errorLog(): Promise<string>;
-  /** Stops it and removes its folder. */
-  stop(): Promise<void>;
-}
-
 /** The value of a test's `skip`; see {@link skipWithout}. */
 export function skipWithoutNginx(): string | false {
   return skipWithout("nginx");
@@ -85,44 +68,20 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
       return [commandOf("nginx"), "-p", folder, "-c", join(folder, "nginx.conf")];
     },
   });
-  return new RunningNginx(daemon, options.tls !== undefined);
+  return new Nginx(daemon, options.tls !== undefined, "127.0.0.1");
 }
 
-class RunningNginx implements Nginx {
-  readonly port: number;
-  readonly httpsPort: number;
-  readonly #daemon: Daemon;
-
-  constructor(daemon: Daemon, tls: boolean) {
-    const [port = 0, httpsPort = 0] = daemon.ports;
-    this.#daemon = daemon;
-    this.port = port;
-    this.httpsPort = tls ? httpsPort : 0;
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${this.port}`;
-  }
-
-  get httpsUrl(): string {
-    return this.httpsPort === 0 ? "" : `https://127.0.0.1:${this.httpsPort}`;
-  }
-
+/** A running nginx. */
+export class Nginx extends WebDaemon {
+  /** The log so far; with `count`, waits (up to 5 s) until it has that many lines. */
   async accessLog(count = 0): Promise<NginxLogEntry[]> {
-    const lines = await this.#daemon.lines("access.log", count);
+    const lines = await this.daemon.lines("access.log", count);
     return lines.map((line) => JSON.parse(line) as NginxLogEntry);
   }
 
+  /** Text of the error log. */
   errorLog(): Promise<string> {
-    return this.#daemon.read("error.log");
-  }
-
-  stop(): Promise<void> {
-    return this.#daemon.stop();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
+    return this.daemon.read("error.log");
   }
 }
 

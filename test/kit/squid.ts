@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chown, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { commandOf, type Daemon, startDaemon } from "./daemon.ts";
+import { commandOf, startDaemon, WebDaemon } from "./daemon.ts";
 
 const HELPERS = "/usr/lib/squid";
 
@@ -43,21 +43,6 @@ export interface SquidLogEntry {
   target: string;
 }
 
-/** A running squid. */
-export interface Squid extends AsyncDisposable {
-  readonly port: number;
-  /** 0 without `tls`. */
-  readonly httpsPort: number;
-  /** `http://127.0.0.1:port`, without a slash at its end. */
-  readonly url: string;
-  /** `https://localhost:port`; empty without `tls`. */
-  readonly httpsUrl: string;
-  /** What it has logged; with `count`, waits (up to 5 s) until there are that many lines. */
-  accessLog(count?: number): Promise<SquidLogEntry[]>;
-  /** Stops it and removes its folder. */
-  stop(): Promise<void>;
-}
-
 /** Starts squid: `await using squid = await startSquid()`. */
 export async function startSquid(options: SquidOptions = {}): Promise<Squid> {
   const tls = options.tls !== undefined;
@@ -74,46 +59,21 @@ export async function startSquid(options: SquidOptions = {}): Promise<Squid> {
     },
     tidy: removeSharedMemory,
   });
-  return new RunningSquid(daemon, tls);
+  return new Squid(daemon, tls, "localhost");
 }
 
-class RunningSquid implements Squid {
-  readonly port: number;
-  readonly httpsPort: number;
-  readonly #daemon: Daemon;
-
-  constructor(daemon: Daemon, tls: boolean) {
-    const [port = 0, httpsPort = 0] = daemon.ports;
-    this.#daemon = daemon;
-    this.port = port;
-    this.httpsPort = tls ? httpsPort : 0;
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${this.port}`;
-  }
-
-  get httpsUrl(): string {
-    return this.httpsPort === 0 ? "" : `https://localhost:${this.httpsPort}`;
-  }
-
+/** A running squid. */
+export class Squid extends WebDaemon {
+  /** What it has logged; with `count`, waits (up to 5 s) until there are that many lines. */
   async accessLog(count = 0): Promise<SquidLogEntry[]> {
     // A connection that ended without a request (such as the one that waited for the port) has a line without method.
-    const lines = await this.#daemon.lines("access.log", count, (line) =>
+    const lines = await this.daemon.lines("access.log", count, (line) =>
       / [A-Z]+ \d{3} (?!error:)/.test(line),
     );
     return lines.map((line) => {
       const [, connection, method = "", status, target = ""] = /^(\d+) (\S+) (\d+) (.*)$/.exec(line) ?? [];
       return { connection: Number(connection), method, status: Number(status), target };
     });
-  }
-
-  stop(): Promise<void> {
-    return this.#daemon.stop();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
   }
 }
 
