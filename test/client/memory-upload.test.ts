@@ -4,14 +4,13 @@
  */
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { open } from "node:fs/promises";
-import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
 import zlib from "node:zlib";
 import { TemporaryFolder } from "../connection/temporary-folder.ts";
 import { leakGate } from "../kit/leak-gate.ts";
+import { measuredClient } from "../kit/measured-client.ts";
 import { type OriginConnection, startOrigin } from "../kit/origin.ts";
 
 leakGate();
@@ -21,7 +20,6 @@ const GIB = 1024 * MIB;
 /** Of what takes long: all of a gibibyte with TEST_LARGE=1. */
 const LARGE = process.env.TEST_LARGE === "1" ? GIB : GIB / 8;
 const CEILING = 120e6;
-const INDEX = new URL("../../src/index.js", import.meta.url).href;
 
 describe("peak memory of uploads", () => {
   const sources: [name: string, size: number, body: string, known: boolean][] = [
@@ -43,7 +41,7 @@ describe("peak memory of uploads", () => {
         await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         connection.halfClose();
       });
-      const { status, peak } = await client(`
+      const { status, peak } = await measuredClient(`
         import { open } from "node:fs/promises";
         const file = await open(${JSON.stringify(path)});
         const response = await manager.request("PUT", ${JSON.stringify(origin.url)}, { body: ${body} });
@@ -78,7 +76,7 @@ describe("peak memory of bombs", () => {
           bomb,
         ]),
       );
-      const { read, limited, peak } = await client(`
+      const { read, limited, peak } = await measuredClient(`
         const url = ${JSON.stringify(origin.url)};
         const response = await manager.request("GET", url, { preloadContent: false });
         let read = 0;
@@ -110,22 +108,4 @@ async function compress(stream: zlib.Gzip | zlib.BrotliCompress): Promise<Buffer
 /** Takes at least `length` bytes off the connection without keeping them; of a chunked body, its framing too. */
 async function swallow(connection: OriginConnection, length: number): Promise<void> {
   while (length > 0) length -= (await connection.readBody(Math.min(length, MIB))).length;
-}
-
-/** Runs `code` with a `manager` in a process of its own; gives what it reports and its peak in bytes. */
-async function client(code: string): Promise<Record<string, unknown> & { peak: number }> {
-  const program = `
-    import { PoolManager } from ${JSON.stringify(INDEX)};
-    const report = (facts) => console.log(JSON.stringify({ ...facts, peak: process.resourceUsage().maxRSS * 1024 }));
-    const manager = new PoolManager();
-    ${code}
-    manager.clear();`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, NODE_OPTIONS: "" },
-  });
-  const closed = once(child, "close");
-  const output = await text(child.stdout);
-  assert.equal((await closed)[0], 0, output);
-  return JSON.parse(output) as Record<string, unknown> & { peak: number };
 }
