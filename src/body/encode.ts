@@ -38,6 +38,7 @@ export function encodeBody(body: unknown, options: EncodeOptions = {}): Payload 
   if (body instanceof FormData) return formDataPayload(body);
   if (body instanceof PartsPayload) return body;
   if (isFile(body)) return filePayload(body, options.bodyPos ?? 0);
+  if (isSpent(body)) throw new InvalidArgumentError("'body' is a stream that was read to its end");
   if (isIterable(body)) return iterablePayload(body);
   throw new InvalidArgumentError(
     `'body' must be a string, bytes, or an iterable of them. Instead was ${kindOf(body)}`,
@@ -89,6 +90,11 @@ async function* readRange(file: FileLike, start: number, end: number): AsyncGene
   }
 }
 
+/** A stream that has ended gives nothing, which must not be taken for an empty body. */
+function isSpent(body: unknown): boolean {
+  return (body as { readableEnded?: boolean } | null | undefined)?.readableEnded === true;
+}
+
 /** An iterator can be used once; what makes a new iterator each time can be used again. */
 function iterablePayload(body: AsyncIterable<BodyPart> | Iterable<BodyPart>): Payload {
   const reusable = Array.isArray(body) || body instanceof Set;
@@ -111,7 +117,20 @@ function iterablePayload(body: AsyncIterable<BodyPart> | Iterable<BodyPart>): Pa
       return reusable || !opened;
     },
     open,
+    discard: () => {
+      if (opened) return;
+      opened = true;
+      closeSource(body);
+    },
   };
+}
+
+/** A Node stream, a web stream, or a generator. */
+function closeSource(body: object): void {
+  const source = body as { destroy?(): unknown; cancel?(): Promise<void>; return?(): unknown };
+  if (typeof source.destroy === "function") source.destroy();
+  else if (typeof source.cancel === "function") source.cancel().catch(() => {});
+  else source.return?.();
 }
 
 function isFile(body: unknown): body is FileLike {

@@ -10,7 +10,8 @@ export { guessContentType } from "./content-types.ts";
 export type FieldData = string | number | bigint | boolean | Uint8Array | ArrayBuffer | Blob;
 
 /**
- * A field's value: its data; or `[filename, data]`, whose type is guessed from the name; or
+ * A field's value: its data, a `File` with its name and type; or `[filename, data]`, whose type is that of a `Blob`, or else
+ * guessed from the name; or
  * `[filename, data, contentType]`. A filename of `null` writes no filename, `""` an empty one.
  */
 export type FieldValue =
@@ -63,14 +64,14 @@ export class RequestField {
    * Throws `InvalidArgumentError` for a list of another length.
    */
   static fromTuples(name: string, value: FieldValue): RequestField {
-    if (!Array.isArray(value)) return new RequestField(name, value as FieldData).makeMultipart();
+    if (!Array.isArray(value)) return fromData(name, value as FieldData);
     if (value.length !== 2 && value.length !== 3) {
       throw new InvalidArgumentError(
         `the value of a field must be data, [filename, data] or [filename, data, contentType], not ${kindOf(value)}`,
       );
     }
     const [filename, data] = value as readonly [string | null, FieldData];
-    const contentType = value.length === 3 ? (value[2] as string | null) : guessContentType(filename);
+    const contentType = value.length === 3 ? (value[2] as string | null) : typeOf(filename, data);
     return new RequestField(name, data, { filename }).makeMultipart({ contentType });
   }
 
@@ -113,6 +114,17 @@ export class RequestField {
 export function formatMultipartHeaderParam(name: string, value: string): string {
   const escaped = value.replaceAll('"', "%22").replaceAll("\n", "%0A").replaceAll("\r", "%0D");
   return `${name}="${escaped}"`;
+}
+
+/** A `File` brings its name and type along. */
+function fromData(name: string, data: FieldData): RequestField {
+  const filename = data instanceof Blob && "name" in data ? `${data.name}` : undefined;
+  if (filename === undefined) return new RequestField(name, data).makeMultipart();
+  return new RequestField(name, data, { filename }).makeMultipart({ contentType: typeOf(filename, data) });
+}
+
+function typeOf(filename: string | null, data: FieldData): string | null {
+  return (data instanceof Blob && data.type) || guessContentType(filename);
 }
 
 function sameName(one: string, other: string): boolean {

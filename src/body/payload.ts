@@ -18,4 +18,6 @@ export interface Payload {
   readonly replayable: boolean;
   /** The body from its start. Throws `UnrewindableBodyError` if it was opened before and cannot be again. */
   open(): AsyncIterable<BodyPart> | Iterable<BodyPart>;
+  /** Closes what it would be read from, if it was never opened and never will be. */
+  discard?(): void;
 }

@@ -18,6 +18,12 @@ import { Stopwatch } from "./timings.ts";
 
 const NONE: readonly string[] = [];
 
+/** Who decides about answers. */
+export interface Judge {
+  /** Whether the caller will most likely not get this answer, but that of another attempt. */
+  mayPassOver(response: HTTPResponse): boolean;
+}
+
 /** A ticket in the line, then an exchange on a connection. */
 export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   readonly head: string;
@@ -25,7 +31,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   readonly expectContinue: boolean;
   readonly bodiless: boolean;
   readonly persistent: boolean;
-  readonly collect: boolean;
+  collect: boolean;
   readonly poolTimeout: number;
   readonly connectTimeout: number;
   readTimeout: number;
@@ -41,6 +47,8 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   source: BodySource | null = null;
   /** Called once when a streamed body has ended, however it did. */
   onBodyEnd: (() => void) | null = null;
+  /** Knows which answers need not be collected. */
+  judge: Judge | null = null;
   readonly #message: Message;
   readonly #settings: CallSettings;
   readonly #clock: Clock;
@@ -51,6 +59,7 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   #uploaded: ProgressMeter | null = null;
   #downloaded: ProgressMeter | null = null;
   #contentCodings = NONE;
+  #codingsError: DecodeError | null = null;
   #transferCodings = NONE;
   /** A preloaded body that grows beyond this is not waited for. */
   #mostBytes = Number.POSITIVE_INFINITY;
@@ -147,18 +156,16 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   onHead(head: Head, facts: BodyFacts): void {
     this.stopwatch.headAt = this.#clock.now();
     const response = HTTPResponse.received(head, this);
-    try {
-      if (head.encoded) this.#contentCodings = parseCodings(response.headers.get("content-encoding")) ?? NONE;
-    } catch (error) {
-      this.#refuse(error, facts);
-      return;
-    }
+    if (head.encoded) this.#noteCodings(response.headers.get("content-encoding"));
     this.#transferCodings = facts.transferCodings;
     const { onDownloadProgress } = this.#settings;
     if (onDownloadProgress !== null) {
-      this.#downloaded = new ProgressMeter(onDownloadProgress, facts.contentLength, this.#clock);
+      this.#downloaded = new ProgressMeter(onDownloadProgress, facts.bodyLength, this.#clock);
     }
-    if (this.collect) {
+    if (this.collect && this.judge?.mayPassOver(response)) this.collect = false;
+    const undecodable = this.decodeContent && this.#codingsError !== null && facts.bodyLength !== 0;
+    if (this.collect && undecodable) this.#refuse(this.#codingsError, facts);
+    else if (this.collect) {
       this.#response = response;
       if (this.decodeContent && !this.#encoded) this.#mostBytes = this.#settings.maxDecodedSize;
     } else this.#stream(response, facts);
@@ -237,6 +244,22 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
     return this.#contentCodings.length + this.#transferCodings.length > 0;
   }
 
+  /** Codings that cannot be undone matter only to who wants them undone. */
+  #noteCodings(contentEncoding: string | null): void {
+    try {
+      this.#contentCodings = parseCodings(contentEncoding) ?? NONE;
+    } catch (error) {
+      this.#codingsError = error as DecodeError;
+    }
+  }
+
+  /** The body is of no use; its connection is, if little of the body is left. */
+  #refuse(error: unknown, facts: BodyFacts): void {
+    this.#reject(error);
+    this.collect = false;
+    this.#newSource(facts).abandon();
+  }
+
   #decode(body: Buffer): Buffer | Promise<Buffer> {
     if (!this.#encoded) return body;
     // Transfer codings lie outside the content codings, and are not the caller's to keep.
@@ -244,16 +267,8 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
     return decodeWhole(body, [...contentCodings, ...this.#transferCodings], this.#settings);
   }
 
-  /** The body is of no use; its connection is, if little of the body is left. */
-  #refuse(error: unknown, facts: BodyFacts): void {
-    this.#reject(error);
-    this.#newSource(facts).abandon();
-  }
-
   #newSource(facts: BodyFacts): BodySource {
-    this.source = new BodySource(this.#connection!, facts.contentLength, this.#clock, () =>
-      this.onBodyEnd?.(),
-    );
+    this.source = new BodySource(this.#connection!, facts.bodyLength, this.#clock, () => this.onBodyEnd?.());
     return this.source;
   }
 
@@ -261,7 +276,11 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   #stream(response: HTTPResponse, facts: BodyFacts): void {
     const { allowTruncated, maxDecodedSize, enforceContentLength } = this.#settings;
     const source = this.#newSource(facts);
-    const codings = { contentCodings: this.#contentCodings, transferCodings: this.#transferCodings };
+    const codings = {
+      contentCodings: this.#contentCodings,
+      codingsError: this.#codingsError,
+      transferCodings: this.#transferCodings,
+    };
     const reader = new BodyReader(source, {
       ...codings,
       decodeContent: this.decodeContent,

@@ -17,6 +17,8 @@ const EMPTY = Buffer.alloc(0);
 export interface ReaderOptions {
   /** In the order they were applied. */
   readonly contentCodings: readonly string[];
+  /** Why they cannot be undone: thrown once somebody wants that. */
+  readonly codingsError?: DecodeError | null;
   /** Always undone; they lie outside the content codings. */
   readonly transferCodings: readonly string[];
   readonly decodeContent: boolean;
@@ -125,14 +127,17 @@ export class BodyReader {
     this.#ending = true;
   }
 
-  /** As `#fill`, with a chunk as a whole unless it is to be split anyway. */
+  /** As `#fill`, with one chunk, or its next `amount` bytes, however it came over the wire. */
   async #fillChunk(amount: number): Promise<boolean> {
-    if (amount !== Number.POSITIVE_INFINITY || this.#decoder?.hasUnconsumedTail === true)
-      return this.#fill(STEP);
+    if (this.#decoder?.hasUnconsumedTail === true) return this.#fill(STEP);
     const chunk = new ByteQueue();
-    for (let piece = await this.#next(); piece !== null; piece = await this.#next()) {
-      chunk.put(piece.bytes);
-      if (piece.endsChunk) break;
+    while (chunk.length < amount) {
+      const piece = await this.#next();
+      if (piece === null) break;
+      const room = amount - chunk.length;
+      chunk.put(piece.bytes.length > room ? piece.bytes.subarray(0, room) : piece.bytes);
+      if (piece.bytes.length > room) this.source.putBack({ ...piece, bytes: piece.bytes.subarray(room) });
+      else if (piece.endsChunk) break;
     }
     if (chunk.length === 0) return this.#fill(STEP);
     this.#buffer.put(await this.#decode(chunk.getAll(), STEP));
@@ -212,7 +217,18 @@ export class BodyReader {
   }
 
   #useDecoder(decode: boolean): void {
-    const { contentCodings, transferCodings, allowTruncated, maxDecodedSize } = this.options;
+    const { contentCodings, codingsError, transferCodings, allowTruncated, maxDecodedSize } = this.options;
+    if (decode && codingsError) {
+      this.source.abandon();
+      throw codingsError.describe(this.options.facts ?? {});
+    }
+    if (this.#mode === "raw") {
+      if (transferCodings.length > 0) {
+        throw this.#misuse("A body under a transfer coding cannot be read decoded after it was read raw");
+      }
+      // It was not read yet, and is the decoder's.
+      if (this.#buffer.length > 0) this.source.putBack({ bytes: this.#buffer.getAll(), endsChunk: true });
+    }
     const codings = decode ? [...contentCodings, ...transferCodings] : transferCodings;
     this.#decoder = codings.length === 0 ? null : createDecoder(codings, { allowTruncated, maxDecodedSize });
   }

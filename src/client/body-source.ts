@@ -123,7 +123,7 @@ export class BodySource {
   fail(error: unknown): void {
     if (this.#ended) return;
     this.#error = { reason: error };
-    this.#untold = true;
+    this.#untold = !this.#dropped;
     this.#finish();
   }
 
@@ -160,6 +160,12 @@ export class BodySource {
     return piece;
   }
 
+  /** Gives back what was taken and not used: it is the next part again. */
+  putBack(piece: Piece): void {
+    if (this.#first > 0) this.#queue[--this.#first] = piece;
+    else this.#queue.unshift(piece);
+  }
+
   /** Nobody will read the rest: the connection is kept if little remains, else it is closed. */
   abandon(): void {
     this.#drop();
@@ -180,6 +186,12 @@ export class BodySource {
     if (this.#ended) return Promise.resolve();
     this.#draining?.timer?.cancel();
     this.#drain(Number.POSITIVE_INFINITY, null);
+    return this.settled();
+  }
+
+  /** Resolves when no more will come. */
+  settled(): Promise<void> {
+    if (this.#ended) return Promise.resolve();
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 

@@ -9,6 +9,7 @@
  *  6. Between attempts lies `Retry`'s wait; signal and deadline end everything at any point (guard.ts).
  */
 
+import type { Payload } from "../body/payload.ts";
 import type { Clock } from "../core/clock.ts";
 import { HTTPError, MaxRetryError, ProtocolError, UnrewindableBodyError } from "../core/errors.ts";
 import { type AttemptMessage, type RequestStartMessage, trace } from "../core/trace.ts";
@@ -17,7 +18,7 @@ import { hasIdempotencyKey } from "../policy/idempotency.ts";
 import { isRedirect, isRedirectStatus, nextHop } from "../policy/redirect.ts";
 import { mayResend } from "../policy/resend.ts";
 import { isRetryable, type Retry } from "../policy/retry.ts";
-import { Attempt } from "./attempt.ts";
+import { Attempt, type Judge } from "./attempt.ts";
 import type { Commons } from "./commons.ts";
 import { callSite } from "./forgotten.ts";
 import { Guard } from "./guard.ts";
@@ -48,8 +49,11 @@ export async function exchange(call: Call, hop: Hop | PendingHop, router: Router
       } catch (error) {
         journey.recover(error);
       }
-      if (response !== null && journey.arrivedWith(response)) return response;
-      response?.releaseConn();
+      if (response !== null && journey.arrivedWith(response)) {
+        if (journey.wantsWhole) await response.preload();
+        return response;
+      }
+      if (response !== null) await journey.passOver(response);
       if (journey.wait > 0) await journey.backOff();
     }
   } catch (error) {
@@ -67,7 +71,7 @@ let lastId = 0;
 function ignore(): void {}
 
 /** Where a request stands between two attempts. */
-class Journey {
+class Journey implements Judge {
   /** ms before the next attempt. */
   wait: number = 0;
   readonly #router: Router;
@@ -83,6 +87,8 @@ class Journey {
   #challenged = false;
   #retries: Retry;
   #attempt: Attempt | null = null;
+  /** What `makeBody` gave last. */
+  #made: Payload | null = null;
   #attempts = 0;
   /** Why the next attempt is made. */
   #reason: AttemptMessage["reason"] = "first";
@@ -120,8 +126,15 @@ class Journey {
   /** Makes the body of the next attempt, and with it the message. */
   async makeBody(): Promise<void> {
     this.#guard?.check();
-    const body = await this.#guarded(Promise.resolve(this.#call.makeBody!()));
-    this.#message = writeMessage(withBody(this.#call, body), this.#hop);
+    this.#made?.discard?.();
+    const making = Promise.resolve(this.#call.makeBody!());
+    try {
+      this.#made = await this.#guarded(making);
+    } catch (error) {
+      making.then((late) => late.discard?.(), ignore);
+      throw error;
+    }
+    this.#message = writeMessage(withBody(this.#call, this.#made), this.#hop);
   }
 
   /** What the caller's code promises, unless the request is stopped first. */
@@ -147,6 +160,7 @@ class Journey {
     attempt.fresh = this.#reason === "resend";
     attempt.attempt = ++this.#attempts;
     attempt.calledAt = this.#calledAt;
+    attempt.judge = this;
     this.wait = 0;
     if (trace.attemptStart.hasSubscribers) {
       trace.attemptStart.publish({ ...this.#facts(), attempt: this.#attempts, reason: this.#reason });
@@ -167,6 +181,32 @@ class Journey {
         return !this.#redirected(response, location) && this.#arrive(response);
     }
     return !this.#retriedForStatus(response) && this.#arrive(response);
+  }
+
+  /** What is likely to be passed over is not read for it: its body may be large, endless, or broken. */
+  mayPassOver(response: HTTPResponse): boolean {
+    const { redirect, releaseConn } = this.#call.settings;
+    if (releaseConn === false) return false;
+    if (redirect && isRedirectStatus(response.status)) {
+      return isRedirect(response.status, response.headers.get("location"));
+    }
+    try {
+      return this.#asksForRetry(response);
+    } catch {
+      // A Retry of somebody's own has failed: so it will when it is asked in earnest.
+      return false;
+    }
+  }
+
+  /** Whether the caller wants the body of the answer with it, and it was not collected. */
+  get wantsWhole(): boolean {
+    return this.#call.settings.preloadContent && this.#attempt!.source !== null;
+  }
+
+  /** The next attempt shall find the connection free, if it can be had soon. */
+  async passOver(response: HTTPResponse): Promise<void> {
+    response.releaseConn();
+    if (this.wantsWhole) await this.#attempt!.source!.settled();
   }
 
   backOff(): Promise<void> {
@@ -196,6 +236,7 @@ class Journey {
   }
 
   #finish(): void {
+    this.#made?.discard?.();
     this.#guard?.end();
     this.#router.commons.end();
   }
@@ -300,11 +341,7 @@ class Journey {
 
   /** Prepares the retry that the status asks for; false if the answer stands. */
   #retriedForStatus(response: HTTPResponse): boolean {
-    const { method } = this.#call;
-    const { status } = response;
-    if (status < 400 && !this.#retries.statusForcelist.has(status)) return false;
-    const hasRetryAfter = (response.headers.get("retry-after") ?? "") !== "";
-    if (!this.#retries.isRetry(method, status, hasRetryAfter, this.#idempotent)) return false;
+    if (!this.#asksForRetry(response)) return false;
     const counted = this.#countOrKeep(response, this.#retries.raiseOnStatus);
     if (counted === null) return false;
     this.#retries = counted;
@@ -312,6 +349,13 @@ class Journey {
     this.#rewind(undefined);
     this.wait = counted.waitTime({ response, wallNow: this.#clock.wallNow() });
     return true;
+  }
+
+  #asksForRetry(response: HTTPResponse): boolean {
+    const { status } = response;
+    if (status < 400 && !this.#retries.statusForcelist.has(status)) return false;
+    const hasRetryAfter = (response.headers.get("retry-after") ?? "") !== "";
+    return this.#retries.isRetry(this.#call.method, status, hasRetryAfter, this.#idempotent);
   }
 
   /** Counts the answer as a failure. When the retries are used up: throws if `raise`, else `null`. */

@@ -131,6 +131,17 @@ export class HTTPResponse {
     watchForgotten(this, reader);
   }
 
+  /** @internal The body that comes is wanted as a whole after all. */
+  async preload(): Promise<void> {
+    const reader = this.#reader!;
+    const data = await reader.readAll(this.#decodeContent);
+    const { wireBytes, trailers } = reader.source;
+    unwatch(reader);
+    this.#reader = null;
+    this.#streamed = false;
+    this.complete(data, wireBytes, trailers);
+  }
+
   /** @internal Keeps the connection until `releaseConn` (urllib3's `release_conn=False`). */
   hold(connection: Connection | null): void {
     this.#held = connection;

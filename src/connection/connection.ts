@@ -24,8 +24,8 @@ export interface Head {
 
 /** How the response body is framed. */
 export interface BodyFacts {
-  /** Declared length in bytes; `null` where unknown. */
-  readonly contentLength: number | null;
+  /** Bytes that follow the head; `null` where unknown. */
+  readonly bodyLength: number | null;
   readonly chunked: boolean;
   /** Transfer codings to be undone besides `chunked`, in the order they were applied. */
   readonly transferCodings: readonly string[];
@@ -42,7 +42,7 @@ export interface Exchange {
   readonly bodiless: boolean;
   /** The request does not ask for the connection to be closed. */
   readonly persistent: boolean;
-  /** Collect the body and give it to `onEnd` in one piece, instead of `onBody`. */
+  /** Asked after `onHead`: collect the body and give it to `onEnd` in one piece, instead of `onBody`. */
   readonly collect: boolean;
   /** Asked at the end of the answer: whether the connection stays bound, until `Connection.release`. */
   readonly holds: boolean;

@@ -148,8 +148,10 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
 
   // BodyFacts
 
-  get contentLength(): number | null {
-    return this.#parser.contentLength;
+  get bodyLength(): number | null {
+    const { framing, contentLength } = this.#parser;
+    if (framing === "none") return 0;
+    return framing === "length" ? contentLength : null;
   }
 
   get chunked(): boolean {
@@ -221,8 +223,8 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     const exchange = this.#exchange!;
     // The final answer came instead of 100: the body stays here, and the server must not wait for it.
     if (this.#continueTimer?.armed) this.#dropExpectedBody();
-    if (exchange.collect) this.#collector = new BodyCollector(this.#bodyLength());
     exchange.onHead(head, this);
+    if (exchange.collect && this.alive) this.#collector = new BodyCollector(this.bodyLength);
   }
 
   onBody(bytes: Buffer, start: number, end: number): void {
@@ -237,13 +239,6 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
   #armTimer(): void {
     const wait = this.#exchange?.readTimeout ?? Number.POSITIVE_INFINITY;
     if (wait !== Number.POSITIVE_INFINITY) this.#timers.arm(this.#timer, wait);
-  }
-
-  /** Length of the body that follows; `null` where unknown. */
-  #bodyLength(): number | null {
-    const parser = this.#parser;
-    if (parser.framing === "none") return 0;
-    return parser.framing === "length" ? parser.contentLength : null;
   }
 
   #sendRequest(exchange: Exchange): void {

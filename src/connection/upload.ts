@@ -95,7 +95,7 @@ export class Upload {
       this.#count(bytes.length);
       this.#write(bytes);
       // Most writes end at once: what `write` returns says no more than that the socket was given something.
-      if (this.#batchParts === 0 && this.#socket.writableLength > HIGH_WATER) await this.#drained();
+      if (this.#batchParts === 0) await (this.#socket.writableLength > HIGH_WATER ? this.#drained() : turn());
       if (this.#stopped) return;
       this.#observer.onSent(this.#sent);
     }
@@ -186,6 +186,11 @@ export class Upload {
       // The source was told; what it makes of that is its own affair.
     }
   }
+}
+
+/** A source that always has more at hand must not keep timers and other sockets from their turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Streams are closed by their own means: their iterators' `return` waits for a part that may never come. */

@@ -91,8 +91,14 @@ export class HTTPError extends Error {
   toJSON(): Record<string, unknown> {
     const json: Record<string, unknown> = { name: this.name, code: this.code, message: this.message };
     for (const fact of FACTS) if (this[fact] !== undefined) json[fact] = this[fact];
+    Object.assign(json, this.ownFacts());
     if (this.cause !== undefined) json.cause = causeToJSON(this.cause);
     return json;
+  }
+
+  /** What this class knows besides, for `toJSON`; `undefined` is left out. */
+  protected ownFacts(): Record<string, string | number | undefined> {
+    return {};
   }
 
   #take(facts: ErrorFacts): void {
@@ -238,6 +244,10 @@ export class ProxyError extends HTTPError {
     super(message, options);
     this.status = options.status;
   }
+
+  protected override ownFacts(): Record<string, number | undefined> {
+    return { status: this.status };
+  }
 }
 
 /** A package that the request needs, and that is installed on demand, is not there. */
@@ -269,11 +279,30 @@ export class IncompleteRead extends ProtocolError {
     this.partial = partial;
     this.expected = expected;
   }
+
+  protected override ownFacts(): Record<string, number | undefined> {
+    return { partial: this.partial, expected: this.expected };
+  }
 }
 
 /** A chunk-size line is not bare hexadecimal (RFC 9112 §7.1). */
 export class InvalidChunkLength extends ProtocolError {
   override readonly code: string = "ERR_URLPOOL_INVALID_CHUNK_LENGTH";
+  /** The line as far as it was read. */
+  readonly length: string;
+  /** Bytes of the body that came before it. */
+  readonly partial: number;
+
+  constructor(length: string, partial: number, options: HTTPErrorOptions = {}) {
+    const got = `got length ${JSON.stringify(length)}, ${partial} bytes read`;
+    super(`Connection broken: InvalidChunkLength(${got})`, { phase: "body", ...options });
+    this.length = length;
+    this.partial = partial;
+  }
+
+  protected override ownFacts(): Record<string, string | number | undefined> {
+    return { length: this.length, partial: this.partial };
+  }
 }
 
 /** The body does not decode as its Content-Encoding says, or decodes to more than `maxDecodedSize`. */
@@ -290,6 +319,10 @@ export class ResponseError extends HTTPError {
   constructor(message: string, options: HTTPErrorOptions & { status?: number | undefined } = {}) {
     super(message, options);
     this.status = options.status;
+  }
+
+  protected override ownFacts(): Record<string, number | undefined> {
+    return { status: this.status };
   }
 }
 

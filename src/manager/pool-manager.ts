@@ -258,8 +258,8 @@ export class PoolManager extends RequestMethods {
     const { proxy } = this.#connectionPoolKw;
     if (typeof proxy !== "function") return find();
     const chosen = proxy(absoluteUrl(url));
-    if (!isThenable(chosen)) return find(chosen ?? null);
-    return Promise.resolve(chosen).then((answer) => find(answer ?? null));
+    if (!isThenable(chosen)) return find(chosen || null);
+    return Promise.resolve(chosen).then((answer) => find(answer || null));
   }
 
   #context(

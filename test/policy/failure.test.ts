@@ -19,7 +19,7 @@ const retried: [error: Error, kind: FailureKind][] = [
   [new errors.ReadTimeoutError("x"), "read"],
   [new errors.ProtocolError("x"), "read"],
   [new errors.IncompleteRead(1, 2), "read"],
-  [new errors.InvalidChunkLength("x"), "read"],
+  [new errors.InvalidChunkLength("x", 0), "read"],
   [new errors.SSLError("x"), "other"],
   [new errors.TimeoutError("x"), "other"],
 ];

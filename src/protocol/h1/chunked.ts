@@ -35,6 +35,7 @@ export class ChunkedReader {
   #lineLength = 0;
   readonly #section: SectionBuffer;
   #trailers = "";
+  #received = 0;
   readonly #onData: (bytes: Buffer, start: number, end: number) => void;
 
   constructor(maxTrailerSize: number, onData: (bytes: Buffer, start: number, end: number) => void) {
@@ -75,6 +76,7 @@ export class ChunkedReader {
   #data(bytes: Buffer, at: number, end: number): number {
     const stop = Math.min(end, at + this.#size);
     this.#size -= stop - at;
+    this.#received += stop - at;
     if (this.#size === 0) this.#state = "data-cr";
     this.#onData(bytes, at, stop);
     return stop;
@@ -154,12 +156,8 @@ export class ChunkedReader {
 
   #refuseSize(code: number): never {
     if (code === LF) fault("chunk-size line ends in a bare LF");
-    throw new InvalidChunkLength(
-      "Connection broken: InvalidChunkLength (a chunk size is not bare hexadecimal)",
-      {
-        phase: "body",
-      },
-    );
+    const digits = this.#digits === 0 ? "" : this.#size.toString(16).padStart(this.#digits, "0");
+    throw new InvalidChunkLength(digits + String.fromCharCode(code), this.#received);
   }
 }
 
