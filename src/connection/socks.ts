@@ -88,7 +88,7 @@ async function askFor(
       timeout: Math.min(LONGEST_TIMER, timeLeft + 1000),
     };
     // The callback is called at once, before the socket reports that it was closed for the failure.
-    await SocksClient.createConnection(options, (error) => end(error && refusal(error.message)));
+    await SocksClient.createConnection(options, (error) => end(error && refusal(explained(error.message))));
   } catch (error) {
     end(error instanceof MissingDependencyError ? error : refusal((error as Error).message));
   }
@@ -101,6 +101,17 @@ async function load(): Promise<typeof import("socks")> {
     const text = "SOCKS proxies need the package 'socks': npm install socks";
     throw new MissingDependencyError(text, { cause, phase: "proxy" });
   }
+}
+
+/** What the names of SOCKS4's replies do not tell. */
+const IDENT: Record<string, string> = {
+  RejectedNoIdent: "the proxy cannot reach identd on this machine",
+  RejectedIdent: "identd on this machine and the request name different user-ids",
+};
+
+function explained(text: string): string {
+  const meaning = IDENT[/\((\w+)\)$/.exec(text)?.[1] ?? ""];
+  return meaning === undefined ? text : `${text}: ${meaning}`;
 }
 
 /** The package's own errors hold the password: only their text is kept. */

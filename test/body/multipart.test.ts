@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { RequestField } from "../../src/body/fields.ts";
-import { chooseBoundary, encodeMultipartFormdata, type Fields } from "../../src/body/multipart.ts";
+import { type FieldValue, RequestField } from "../../src/body/fields.ts";
+import {
+  chooseBoundary,
+  encodeMultipartFormdata,
+  type Fields,
+  multipartPayload,
+} from "../../src/body/multipart.ts";
 import { InvalidArgumentError, InvalidHeader } from "../../src/core/errors.ts";
 
 const SEED = { seed: 20260101 };
@@ -122,6 +127,29 @@ describe("encodeMultipartFormdata", () => {
         () => encodeMultipartFormdata({}, boundary as string),
         InvalidArgumentError,
         JSON.stringify(boundary),
+      );
+    }
+  });
+
+  test("a File brings its name and type along; both can be said otherwise", async () => {
+    const { File } = await import("node:buffer");
+    const file = new File(["FF"], "n.txt", { type: "text/zz" });
+    const untyped = new File(["FF"], "n.json");
+    const values: [FieldValue, string][] = [
+      [file, 'filename="n.txt"\r\nContent-Type: text/zz'],
+      [untyped, 'filename="n.json"\r\nContent-Type: application/json'],
+      [["o.json", file], 'filename="o.json"\r\nContent-Type: text/zz'],
+      [["o.json", untyped], 'filename="o.json"\r\nContent-Type: application/json'],
+      [["o.txt", file, "a/b"], 'filename="o.txt"\r\nContent-Type: a/b'],
+    ];
+    for (const [value, headers] of values) {
+      const payload = multipartPayload({ f: value }, "b");
+      const parts: Uint8Array[] = [];
+      for await (const part of payload.open()) parts.push(part);
+      const text = Buffer.concat(parts).toString();
+      assert.equal(
+        text,
+        `--b\r\nContent-Disposition: form-data; name="f"; ${headers}\r\n\r\nFF\r\n--b--\r\n`,
       );
     }
   });

@@ -83,6 +83,10 @@ describe("a download", () => {
         const { transferred, total, percent } = told.at(-1)!;
         assert.deepEqual([transferred, total, percent], [size, size, 1]);
       }
+      const told: (number | null)[] = [];
+      const onDownloadProgress = ({ total }: Progress): void => void told.push(total);
+      await (await pool.request("HEAD", "/", { preloadContent, onDownloadProgress })).bytes();
+      assert.deepEqual(told, [0], "nothing is still to come after HEAD");
     }
   });
 });

@@ -5,7 +5,13 @@ import { open, readFile } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { ReadableStream } from "node:stream/web";
 import { describe, it } from "node:test";
-import { HTTPConnectionPool, PoolManager, RequestBodyError, type RequestOptions } from "../../src/index.ts";
+import {
+  HTTPConnectionPool,
+  InvalidArgumentError,
+  PoolManager,
+  RequestBodyError,
+  type RequestOptions,
+} from "../../src/index.ts";
 import { TemporaryFolder } from "../connection/temporary-folder.ts";
 import { makeAuthority } from "../kit/certificates.ts";
 import { leakGate } from "../kit/leak-gate.ts";
@@ -178,4 +184,67 @@ describe("sources", () => {
     await assert.rejects(sending, { name: "RequestBodyError", message: /of its declared 5000000 bytes/ });
     await file.close();
   });
+});
+
+describe("sources that are never read", () => {
+  it("what a function made is closed for each attempt that never came to send it", async () => {
+    using pool = new HTTPConnectionPool("127.0.0.1", 1);
+    const made: Readable[] = [];
+    const body = (): Readable => {
+      made.push(Readable.from(["a"]));
+      return made.at(-1)!;
+    };
+    await assert.rejects(pool.request("PUT", "/", { body, retries: 2 }));
+    assert.deepEqual(
+      made.map(({ destroyed }) => destroyed),
+      [true, true, true],
+    );
+  });
+
+  it("also if it was made only after the request was aborted", async () => {
+    using pool = new HTTPConnectionPool("127.0.0.1", 1);
+    const controller = new AbortController();
+    const source = Readable.from(["a"]);
+    let make = (_source: Readable): void => {};
+    const making = new Promise<Readable>((resolve) => {
+      make = resolve;
+    });
+    const asked = pool.request("PUT", "/", { body: () => making as never, signal: controller.signal });
+    controller.abort("enough");
+    await assert.rejects(asked, (reason) => reason === "enough");
+    make(source);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(source.destroyed, true);
+  });
+
+  it("a stream given as it is stays the caller's until it is read", async () => {
+    using pool = new HTTPConnectionPool("127.0.0.1", 1, { retries: false });
+    const source = Readable.from(["a"]);
+    await assert.rejects(pool.request("PUT", "/", { body: source }));
+    assert.equal(source.destroyed, false);
+    source.destroy();
+  });
+
+  it("a stream that was read to its end is refused", async () => {
+    const source = Readable.from(["a"]);
+    for await (const _part of source);
+    using manager = new PoolManager();
+    await assert.rejects(manager.request("PUT", "http://a.test/", { body: source }), InvalidArgumentError);
+  });
+});
+
+it("a source that always has more at hand leaves timers and signals their turn", async () => {
+  await using origin = await startOrigin(async (connection) => {
+    await connection.readHead();
+    for (;;) await connection.readBody(1);
+  });
+  using pool = new HTTPConnectionPool("127.0.0.1", origin.port);
+  for (const part of ["abc", Buffer.alloc(1000), Buffer.alloc(100_000)]) {
+    let parts = 0;
+    const body = (function* () {
+      while (++parts < 100_000_000) yield part;
+    })();
+    const signal = AbortSignal.timeout(50);
+    await assert.rejects(pool.request("PUT", "/", { body, signal }), (reason) => reason === signal.reason);
+  }
 });

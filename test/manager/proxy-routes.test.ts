@@ -86,6 +86,14 @@ describe("proxy as a function", () => {
     }
   });
 
+  it("an empty answer is none: direct", async () => {
+    await using origin = await startHttp(() => "direct");
+    for (const proxy of [() => "", async () => ""]) {
+      await using manager = new PoolManager({ proxy });
+      assert.equal(await (await manager.request("GET", origin.url)).text(), "direct");
+    }
+  });
+
   it("an abort does not wait for it", async () => {
     await using manager = new PoolManager({ proxy: () => new Promise<null>(() => {}) });
     const reason = new Error("enough");
