@@ -9,10 +9,10 @@
  *     npm run bench -- --quick                    short slices, few rounds: to see that all works
  *     npm run bench -- --base dist-before         adds another build of urlpool, "urlpool (base)"
  *     npm run bench -- --dist elsewhere/dist      measures this build instead of dist/, which is then not built
- *     npm run bench -- --out folder               writes there; without it only a full run writes, to bench/results/
+ *     npm run bench -- --out folder               writes there; without it only a full run writes, to bench/results/ and README.md
  */
 
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -22,10 +22,11 @@ import { endAll, pinned } from "./lib/child.mjs";
 import { defaultNodes, findNode } from "./lib/nodes.mjs";
 import { startOrigin } from "./lib/origin.mjs";
 import { PEERS, packageVersions } from "./lib/peers.mjs";
-import { markdown } from "./lib/report.mjs";
+import { markdown, summary } from "./lib/report.mjs";
 import { runCase } from "./lib/rounds.mjs";
 
 const BENCH = join(ROOT, "bench");
+const RESULTS = join(BENCH, "results");
 const SUBJECT = "urlpool";
 const BASE = "urlpool-base";
 const CHARTED = ["small-get-50", "small-get-https-50"];
@@ -53,7 +54,7 @@ function parseFlags() {
   const full = ["case", "node", "peers", "rounds", "base", "dist"].every(
     (name) => values[name] === undefined,
   );
-  const out = values.out ?? (full && !values.quick ? join(BENCH, "results") : undefined);
+  const out = values.out ?? (full && !values.quick ? RESULTS : undefined);
   return { ...values, peers, rounds, out };
 }
 
@@ -168,6 +169,17 @@ function write(folder, results) {
   if (chart !== undefined) writeFileSync(join(folder, "small-get.svg"), chart);
 }
 
+/** Between the marks in README.md. */
+function writeReadme(results) {
+  const path = join(ROOT, "README.md");
+  const text = readFileSync(path, "utf8");
+  const filled = `<!-- bench:start -->\n${summary(results)}\n\n![Chart](bench/results/small-get.svg)\n<!-- bench:end -->`;
+  writeFileSync(
+    path,
+    text.replace(/<!-- bench:start -->[^]*<!-- bench:end -->/, () => filled),
+  );
+}
+
 function rounded(_key, value) {
   return typeof value === "number" ? Number(value.toPrecision(5)) : value;
 }
@@ -192,6 +204,7 @@ async function main() {
     console.log(markdown(results.at(-1)));
   }
   if (flags.out !== undefined) write(flags.out, results);
+  if (flags.out === RESULTS) writeReadme(results);
   const failed = results.some((result) => result.cases.some((each) => Object.keys(each.failures).length > 0));
   process.exit(failed ? 1 : 0);
 }

@@ -27,6 +27,24 @@ function targetTable({ cases }) {
   return table(["What", "urlpool against", "Target", "Measured", "Verdict"], rows);
 }
 
+/** What README.md shows: the targets, with a column for each Node. */
+export function summary(results) {
+  const [first] = results;
+  const names = results.map(({ node }) => `Node ${node.split(".")[0]}`);
+  const rows = first.cases.flatMap(({ name, title, targets }) =>
+    targets.map((target, index) => {
+      const [what, against, aim] = targetRow({ title }, target);
+      const ratios = results.map((result) => {
+        const found = result.cases.find((each) => each.name === name)?.targets[index];
+        return found?.ratio === undefined ? "-" : times(found.ratio);
+      });
+      return [what, against, aim, ...ratios];
+    }),
+  );
+  const machine = `Ratios on one machine (${first.machine}; ${first.origin}), each the median of interleaved rounds:`;
+  return `${machine}\n\n${table(["What", "urlpool against", "Target", ...names], rows)}`;
+}
+
 function targetRow({ title }, { peer, atLeast, atMost, goal, ratio, verdict }) {
   const limit = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
   const target = goal === undefined ? limit : `${limit} (goal ${goal})`;
