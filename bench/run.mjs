@@ -176,7 +176,7 @@ function writeReadme(results) {
   const filled = `<!-- bench:start -->\n${summary(results)}\n\n![Chart](bench/results/small-get.svg)\n<!-- bench:end -->`;
   writeFileSync(
     path,
-    text.replace(/<!-- bench:start -->[^]*<!-- bench:end -->/, () => filled),
+    text.replace(/<!-- bench:start -->[\s\S]*<!-- bench:end -->/, () => filled),
   );
 }
 
