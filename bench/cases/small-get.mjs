@@ -41,7 +41,7 @@ const timeouts = {
   peers: ["urlpool", "urlpool-untimed"],
   options: { "urlpool-untimed": { timeout: null } },
   baseline: "urlpool-untimed",
-  rounds: 101,
+  rounds: 301,
   targets: [{ peer: "urlpool-untimed", atLeast: 0.97 }],
 };
 

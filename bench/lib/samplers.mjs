@@ -75,7 +75,7 @@ export const sharedRates = {
   },
 };
 
-/** Requests per second of a new agent that makes a fixed number of them through a proxy, its connections included. */
+/** Requests per second of new agents that make a fixed number of them through a proxy, their connections included. */
 export const batches = {
   unit: "requests/s",
   better: "higher",
@@ -92,8 +92,17 @@ export const batches = {
       },
       async sample(peer) {
         const before = proxy.tunnels();
-        const sample = await clients.get(peer).ask("batch", { requests });
-        return { ...sample, tunnels: proxy.tunnels() - before };
+        const all = [];
+        // One of them is over in some milliseconds: whatever disturbs it is most of it.
+        for (let time = 0; time < (run.quick ? 100 : 600); time += (requests / all.at(-1).value) * 1000) {
+          all.push(await clients.get(peer).ask("batch", { requests }));
+        }
+        const mean = (of) => all.reduce((sum, each) => sum + of(each), 0) / all.length;
+        return {
+          value: 1 / mean(({ value }) => 1 / value),
+          cpuMicros: mean(({ cpuMicros }) => cpuMicros),
+          tunnels: (proxy.tunnels() - before) / all.length,
+        };
       },
       async close() {
         for (const client of clients.values()) client.kill();
