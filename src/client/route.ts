@@ -86,12 +86,23 @@ function common(
   options: PoolOptions,
 ): Pick<Route, "target" | "name" | "dial" | "maxHeaderSize"> {
   const { socketPath, socketOptions, sourceAddress, lookup, dnsCache, addressFilter } = options;
+  // Else they would fail in the middle of a dial.
+  checkType("sourceAddress", sourceAddress, ["string", "object"]);
+  checkType("lookup", lookup, ["function"]);
+  checkType("addressFilter", addressFilter, ["function"]);
+  checkType("socketPath", socketPath, ["string"]);
+  checkType("socketOptions", socketOptions, ["object"]);
   return {
     target: socketPath ? { socketPath } : { host, port },
     name: socketPath ?? `${bracketHost(host)}:${port}`,
     dial: { ...socketOptions, sourceAddress, lookup, dnsCache, addressFilter },
     maxHeaderSize: count("maxHeaderSize", options.maxHeaderSize, DEFAULT_MAX_HEADER_SIZE, 1),
   };
+}
+
+function checkType(name: string, value: unknown, types: readonly string[]): void {
+  if (value === undefined || value === null || types.includes(typeof value)) return;
+  throw new InvalidArgumentError(`${name} must be a ${types.join(" or ")}, not ${typeof value}`);
 }
 
 function planHttpProxy(origin: Origin, options: PoolOptions, proxy: Url): Plan {
