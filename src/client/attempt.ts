@@ -24,24 +24,20 @@ export interface Judge {
   mayPassOver(response: HTTPResponse): boolean;
 }
 
+/** Who is told what came of an attempt, once. */
+export interface Settler {
+  arrived(response: HTTPResponse): void;
+  failed(error: unknown): void;
+}
+
 /** A ticket in the line, then an exchange on a connection. */
 export class Attempt extends Ticket implements Exchange, Stoppable, Received {
-  readonly head: string;
-  readonly body: Message["body"];
-  readonly expectContinue: boolean;
-  readonly bodiless: boolean;
-  readonly persistent: boolean;
   collect: boolean;
-  readonly poolTimeout: number;
-  readonly connectTimeout: number;
   readTimeout: number;
-  readonly method: string;
-  readonly url: string;
   /** 1 for the first try. */
   attempt: number = 1;
   /** Stack of the call, if somebody debugs. */
   calledAt: string | null = null;
-  readonly decodeContent: boolean;
   readonly stopwatch: Stopwatch;
   /** The body of a streamed answer, once its head has come. */
   source: BodySource | null = null;
@@ -63,8 +59,8 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
   #transferCodings = NONE;
   /** A preloaded body that grows beyond this is not waited for. */
   #mostBytes = Number.POSITIVE_INFINITY;
-  #resolve!: (response: HTTPResponse) => void;
-  #reject!: (error: unknown) => void;
+  /** `null` once it was told. */
+  #settler: Settler | null = null;
 
   /** `startedAt` and `queuedAt`: `clock.now()` of the call and of this attempt. */
   constructor(message: Message, settings: CallSettings, clock: Clock, startedAt: number, queuedAt: number) {
@@ -73,29 +69,68 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
     this.#settings = settings;
     this.#clock = clock;
     this.stopwatch = new Stopwatch(startedAt, queuedAt);
-    this.head = message.head;
-    this.body = message.body;
-    this.expectContinue = message.expectContinue;
-    this.method = message.method;
-    this.url = message.url;
-    this.bodiless = message.method === "HEAD";
-    this.persistent = message.persistent;
     this.collect = settings.preloadContent;
-    this.decodeContent = settings.decodeContent;
-    this.poolTimeout = settings.poolTimeout;
-    this.connectTimeout = settings.connectTimeout;
     this.readTimeout = settings.readTimeout;
   }
 
-  /** Runs it. Rejects with what went wrong, or with the reason given to `stop`. */
-  run(): Promise<HTTPResponse> {
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-      if (this.#settings.timeout.total !== null) this.#timeout = this.#settings.timeout.clone();
-      this.#timeout?.startConnect(this.#clock);
-      this.#message.pool.acquire(this);
-    });
+  get head(): string {
+    return this.#message.head;
+  }
+
+  get body(): Message["body"] {
+    return this.#message.body;
+  }
+
+  get expectContinue(): boolean {
+    return this.#message.expectContinue;
+  }
+
+  get bodiless(): boolean {
+    return this.#message.method === "HEAD";
+  }
+
+  get persistent(): boolean {
+    return this.#message.persistent;
+  }
+
+  get method(): string {
+    return this.#message.method;
+  }
+
+  get url(): string {
+    return this.#message.url;
+  }
+
+  get poolTimeout(): number {
+    return this.#settings.poolTimeout;
+  }
+
+  get connectTimeout(): number {
+    return this.#settings.connectTimeout;
+  }
+
+  get decodeContent(): boolean {
+    return this.#settings.decodeContent;
+  }
+
+  /** Runs it. It fails with what went wrong, or with the reason given to `stop`. */
+  run(settler: Settler): void {
+    this.#settler = settler;
+    if (this.#settings.timeout.total !== null) this.#timeout = this.#settings.timeout.clone();
+    this.#timeout?.startConnect(this.#clock);
+    this.#message.pool.acquire(this);
+  }
+
+  #resolve(response: HTTPResponse): void {
+    const settler = this.#settler;
+    this.#settler = null;
+    settler?.arrived(response);
+  }
+
+  #reject(error: unknown): void {
+    const settler = this.#settler;
+    this.#settler = null;
+    settler?.failed(error);
   }
 
   stop(reason: unknown): void {
@@ -119,9 +154,10 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
 
   granted(connection: Connection): void {
     this.#connection = connection;
-    this.stopwatch.granted(connection, this.#clock.now());
+    const now = this.#clock.now();
+    this.stopwatch.granted(connection, now);
     if (this.#timeout !== null) this.readTimeout = this.#timeout.readTimeout ?? Number.POSITIVE_INFINITY;
-    connection.send(this);
+    connection.send(this, now);
   }
 
   refused(error: Error): void {
@@ -175,10 +211,10 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
     return this.source?.push(bytes, endsChunk) ?? true;
   }
 
-  onEnd(body: Buffer | null, trailers: string): void {
+  onEnd(body: Buffer | null, trailers: string, atOnce: boolean): void {
     const connection = this.#connection;
     this.#connection = null;
-    this.stopwatch.endedAt = this.#clock.now();
+    this.stopwatch.endedAt = atOnce ? this.stopwatch.headAt : this.#clock.now();
     if (this.#downloaded !== null) {
       this.#tell(this.#downloaded, body?.length ?? this.source?.wireBytes ?? 0, true);
     }
@@ -292,10 +328,5 @@ export class Attempt extends Ticket implements Exchange, Stoppable, Received {
     });
     response.attach(reader, facts.chunked);
     this.#resolve(response);
-    // The promise holds the response, and the connection this attempt: a forgotten response could never be collected.
-    this.#resolve = ignore;
-    this.#reject = ignore;
   }
 }
-
-function ignore(): void {}

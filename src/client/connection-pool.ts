@@ -32,7 +32,7 @@ import { Pool } from "../pool/pool.ts";
 import { type DefaultFields, plainTail } from "../protocol/h1/request-writer.ts";
 import { Commons } from "./commons.ts";
 import { exchange, type Router } from "./exchange.ts";
-import { type Call, type Hop, prepareCall } from "./message.ts";
+import { type Call, type Hop, isEmpty, prepareCall } from "./message.ts";
 import type { PoolOptions, UrlopenOptions } from "./options.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "./request-methods.ts";
 import type { HTTPResponse } from "./response.ts";
@@ -71,6 +71,7 @@ export class HTTPConnectionPool extends RequestMethods {
   readonly #settings: CallSettings;
   readonly #hostField: string;
   readonly #plainTail: string | null;
+  #plainGet: Call | null = null;
   readonly #defaults: DefaultFields;
 
   /**
@@ -174,8 +175,17 @@ export class HTTPConnectionPool extends RequestMethods {
     this.#commons.sweep();
   }
 
+  get inner(): Pool {
+    return this.#pool;
+  }
+
   /** @internal A checked call. */
   prepare(method: string, options: UrlopenOptions, defaults: HeaderSource | null | undefined): Call {
+    // Most requests: all that is asked for is the same.
+    if (method === "GET" && options === NO_OPTIONS && isEmpty(defaults)) {
+      this.#plainGet ??= prepareCall(this.#settings, method, options, null);
+      return this.#plainGet;
+    }
     return prepareCall(this.#settings, method, options, defaults);
   }
 
@@ -202,6 +212,7 @@ export class HTTPConnectionPool extends RequestMethods {
       defaults: this.#defaults,
       proxy,
       count: this.#count,
+      written: null,
     };
   }
 

@@ -18,7 +18,7 @@ import { hasIdempotencyKey } from "../policy/idempotency.ts";
 import { isRedirect, isRedirectStatus, nextHop } from "../policy/redirect.ts";
 import { mayResend } from "../policy/resend.ts";
 import { isRetryable, type Retry } from "../policy/retry.ts";
-import { Attempt, type Judge } from "./attempt.ts";
+import { Attempt, type Judge, type Settler } from "./attempt.ts";
 import type { Commons } from "./commons.ts";
 import { callSite } from "./forgotten.ts";
 import { Guard } from "./guard.ts";
@@ -34,18 +34,30 @@ export interface Router {
   readonly commons: Commons;
 }
 
-/** Carries a request to its end. Rejects with one of the library's errors, or with the signal's reason. */
-export async function exchange(call: Call, hop: Hop | PendingHop, router: Router): Promise<HTTPResponse> {
-  const journey = new Journey(call, hop, router);
-  journey.begin();
+/**
+ * Carries a request to its end. Rejects with one of the library's errors, or with the signal's reason.
+ *
+ * Most requests end with the answer to their first attempt: it settles the one promise at once. What needs more goes on
+ * in `walk`.
+ */
+export function exchange(call: Call, hop: Hop | PendingHop, router: Router): Promise<HTTPResponse> {
+  return new Promise((resolve, reject) => {
+    new Journey(call, hop, router, resolve, reject).start();
+  });
+}
+
+/** The whole way. `first`: what comes of an attempt that was made already. */
+async function walk(journey: Journey, first: Promise<HTTPResponse> | null): Promise<HTTPResponse> {
   let response = null as HTTPResponse | null;
   try {
-    for (;;) {
+    for (let attempt = first; ; attempt = null) {
       response = null;
-      if (journey.needsHop) await journey.takeHop();
-      if (journey.needsBody) await journey.makeBody();
+      if (attempt === null) {
+        if (journey.needsHop) await journey.takeHop();
+        if (journey.needsBody) await journey.makeBody();
+      }
       try {
-        response = await journey.attempt().run();
+        response = await (attempt ?? journey.run());
       } catch (error) {
         journey.recover(error);
       }
@@ -71,7 +83,7 @@ let lastId = 0;
 function ignore(): void {}
 
 /** Where a request stands between two attempts. */
-class Journey implements Judge {
+class Journey implements Judge, Settler {
   /** ms before the next attempt. */
   wait: number = 0;
   readonly #router: Router;
@@ -97,8 +109,20 @@ class Journey implements Judge {
   readonly #startedAt: number;
   readonly #calledAt = callSite(exchange);
 
-  constructor(call: Call, hop: Hop | PendingHop, router: Router) {
+  #resolve: (response: HTTPResponse) => void;
+  #reject: (error: unknown) => void;
+
+  /** `resolve` and `reject` settle what the caller waits for. */
+  constructor(
+    call: Call,
+    hop: Hop | PendingHop,
+    router: Router,
+    resolve: (response: HTTPResponse) => void,
+    reject: (error: unknown) => void,
+  ) {
     const { signal, deadline, retries } = call.settings;
+    this.#resolve = resolve;
+    this.#reject = reject;
     this.#router = router;
     this.#call = call;
     this.#retries = retries;
@@ -108,6 +132,55 @@ class Journey implements Judge {
     retries.budget?.recordRequest();
     const guarded = signal !== null || deadline !== Number.POSITIVE_INFINITY;
     this.#guard = guarded ? new Guard(signal, deadline, router.commons.timers) : null;
+  }
+
+  start(): void {
+    this.begin();
+    if (this.needsHop || this.needsBody) {
+      this.#walkOn(null);
+      return;
+    }
+    try {
+      this.attempt().run(this);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  // Of the first attempt
+
+  arrived(response: HTTPResponse): void {
+    const { status } = response;
+    const plain = status >= 200 && status < 300 && !this.#retries.statusForcelist.has(status);
+    if (!plain || this.wantsWhole) {
+      this.#walkOn(Promise.resolve(response));
+      return;
+    }
+    response.retries = this.#retries;
+    this.#arrive(response);
+    this.end();
+    const resolve = this.#resolve;
+    this.#letGo();
+    resolve(response);
+  }
+
+  failed(error: unknown): void {
+    this.#walkOn(Promise.reject(error));
+  }
+
+  #walkOn(first: Promise<HTTPResponse> | null): void {
+    walk(this, first).then(this.#resolve, this.#reject);
+    this.#letGo();
+  }
+
+  /** The promise holds the response, and a streamed body this journey: a forgotten response could never be collected. */
+  #letGo(): void {
+    this.#resolve = this.#reject = ignore;
+  }
+
+  /** The next attempt. */
+  run(): Promise<HTTPResponse> {
+    return new Promise((arrived, failed) => this.attempt().run({ arrived, failed }));
   }
 
   get needsHop(): boolean {

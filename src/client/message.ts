@@ -42,6 +42,8 @@ export interface Hop {
   readonly proxy: ProxyFields | null;
   /** Counts the request. */
   count(): void;
+  /** The message of a plain GET. */
+  written: Message | null;
 }
 
 /** A hop whose way is still being chosen. */
@@ -97,12 +99,31 @@ export function withBody(call: Call, body: Payload): Call {
 /** Writes the message. Throws `InvalidArgumentError` or `InvalidHeader` for what must not go on the wire. */
 export function writeMessage(call: Call, hop: Hop): Message {
   const { method, body } = call;
+  if (
+    hop.written !== null &&
+    method === "GET" &&
+    body === null &&
+    call.headers === null &&
+    !call.settings.chunked
+  )
+    return hop.written;
   const { pool, url } = hop;
   const headers = hop.proxy === null ? call.headers : hop.proxy.fields(call.headers, method, hop.target);
   const { chunked } = call.settings;
   if (hop.plainTail !== null && headers === null && body === null && !chunked && isBodiless(method)) {
     const head = plainHead(method, hop.target, hop.plainTail);
-    return { pool, method, url, head, body: null, bodyLength: 0, expectContinue: false, persistent: true };
+    const message = {
+      pool,
+      method,
+      url,
+      head,
+      body: null,
+      bodyLength: 0,
+      expectContinue: false,
+      persistent: true,
+    };
+    if (method === "GET") hop.written = message;
+    return message;
   }
   const bodyLength = body === null ? null : body.length;
   const { target, host, defaults } = hop;
@@ -142,7 +163,8 @@ function* slices(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE);
 }
 
-function isEmpty(source: HeaderSource | null | undefined): boolean {
+/** Whether there is no field in it. */
+export function isEmpty(source: HeaderSource | null | undefined): boolean {
   if (source === null || source === undefined) return true;
   if (source instanceof HTTPHeaderDict) return source.size === 0;
   if (Object.getPrototypeOf(source) !== Object.prototype) return false;

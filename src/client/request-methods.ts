@@ -28,7 +28,7 @@ export abstract class RequestMethods {
   request(method: string, url: UrlLike, options?: RequestOptions | null): Promise<HTTPResponse> {
     // Most requests: no closure for them.
     if (options === undefined && typeof method === "string" && typeof url === "string") {
-      return this.urlopen(method.toUpperCase(), url, NO_OPTIONS);
+      return this.urlopen(method === "GET" ? method : method.toUpperCase(), url, NO_OPTIONS);
     }
     return this.#encoded(method, url, () => {
       const verb = upper(method);

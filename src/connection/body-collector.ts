@@ -10,6 +10,18 @@ const SMALLEST_DIRECT_READ = 16_384;
 const SMALLEST_BLOCK = 4096;
 const LARGEST_BLOCK = 1_048_576;
 
+/** Up to here a loop is faster than what the platform has. */
+const LARGEST_LOOP = 64;
+
+/** A copy of `bytes[start, end)`. */
+export function copyOf(bytes: Buffer, start: number, end: number): Buffer {
+  const length = end - start;
+  const copy = Buffer.allocUnsafe(length);
+  if (length > LARGEST_LOOP) bytes.copy(copy, 0, start, end);
+  else for (let at = 0; at < length; at++) copy[at] = bytes[start + at]!;
+  return copy;
+}
+
 /** One body being collected. */
 export class BodyCollector {
   /** What is filled now: the whole of the body, or its last block. */

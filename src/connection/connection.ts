@@ -61,8 +61,8 @@ export interface Exchange {
    * `false` stops reading until `Connection.resume`.
    */
   onBody(bytes: Buffer, endsChunk: boolean): boolean;
-  /** The whole answer has come; `body` is set if `collect`. */
-  onEnd(body: Buffer | null, trailers: string): void;
+  /** The whole answer has come; `body` is set if `collect`. `atOnce`: it came in one piece with its head. */
+  onEnd(body: Buffer | null, trailers: string, atOnce: boolean): void;
   /** The exchange failed, and the connection with it. */
   onError(error: HTTPError): void;
 }
@@ -96,7 +96,8 @@ export interface Connection {
   readonly alive: boolean;
   /** The server's `Keep-Alive: timeout=` in ms; `null` where it gave none. */
   readonly keepAliveHint: number | null;
-  send(exchange: Exchange): void;
+  /** `now`: the clock's. */
+  send(exchange: Exchange, now?: number): void;
   /**
    * Whether all that was sent has left the process. A connection reports idle before that (TLS tells a turn late), and
    * dies if it takes too long.

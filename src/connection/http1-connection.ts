@@ -13,7 +13,7 @@ import { trace } from "../core/trace.ts";
 import { keepAliveHint } from "../protocol/h1/framing.ts";
 import type { ResponseHead } from "../protocol/h1/response-head.ts";
 import { ResponseParser, type ResponseSink } from "../protocol/h1/response-parser.ts";
-import { BodyCollector } from "./body-collector.ts";
+import { BodyCollector, copyOf } from "./body-collector.ts";
 import type { BodyFacts, Connection, ConnectionOwner, ConnectionSetup, Exchange } from "./connection.ts";
 import type { ByteReceiver, SocketReader } from "./socket-reader.ts";
 import { isTlsError, toSslError } from "./tls-errors.ts";
@@ -48,6 +48,8 @@ export interface Http1Settings {
   wire?: Socket;
 }
 
+const NO_BODY = Buffer.alloc(0);
+
 let lastId = 0;
 
 /** An HTTP/1.1 connection. */
@@ -67,10 +69,14 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
   readonly #timer = new TimerEntry(() => this.#onTimeout());
   #exchange: Exchange | null = null;
   #collector: BodyCollector | null = null;
+  /** A collected body that came in one read. */
+  #whole: Buffer | null = null;
   /** The part of the body that the kernel was told to write into. */
   #direct: Buffer | null = null;
   #bytesWritten = 0;
   #paused = false;
+  /** The head came in the read that is handled now. */
+  #headNow = false;
   /** The answer has come, and is to be read before the connection is free. */
   #held = false;
   #grace: TimerEntry | null = null;
@@ -94,12 +100,12 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
 
   // Connection
 
-  send(exchange: Exchange): void {
+  send(exchange: Exchange, now?: number): void {
     this.exchanges++;
     this.#exchange = exchange;
     this.#parser.start(exchange.bodiless);
     this.#sendRequest(exchange);
-    this.#armTimer();
+    this.#armTimer(now);
   }
 
   /** A reader that is slow is not the server's fault: its timeout stops too. */
@@ -171,6 +177,7 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
       this.#die();
       return false;
     }
+    this.#headNow = false;
     if (bytes === this.#direct) this.#takeDirect(length);
     else if (!this.#parse(bytes, length)) return false;
     if (this.#parser.done) {
@@ -186,8 +193,10 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
   readInto(): Buffer | null {
     const { remaining } = this.#parser;
     if (remaining === 0) this.#direct = null;
-    else if (this.#collector !== null) this.#direct = this.#collector.rest();
-    else if (remaining < SMALLEST_STREAMED_READ) this.#direct = null;
+    else if (this.#exchange?.collect) {
+      this.#collector ??= new BodyCollector(this.bodyLength);
+      this.#direct = this.#collector.rest();
+    } else if (remaining < SMALLEST_STREAMED_READ) this.#direct = null;
     else this.#direct = streamedBuffer(this.#direct, Math.min(remaining, STREAMED_READ));
     return this.#direct;
   }
@@ -223,12 +232,13 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     const exchange = this.#exchange!;
     // The final answer came instead of 100: the body stays here, and the server must not wait for it.
     if (this.#continueTimer?.armed) this.#dropExpectedBody();
+    this.#headNow = true;
     exchange.onHead(head, this);
-    if (exchange.collect && this.alive) this.#collector = new BodyCollector(this.bodyLength);
   }
 
   onBody(bytes: Buffer, start: number, end: number): void {
     if (this.#collector !== null) this.#collector.add(bytes, start, end);
+    else if (this.#exchange?.collect) this.#collect(bytes, start, end);
     else if (
       this.#exchange?.onBody(Buffer.from(bytes.subarray(start, end)), this.#parser.chunkEnded) === false
     ) {
@@ -236,9 +246,20 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     }
   }
 
-  #armTimer(): void {
+  /** The first part of a body that is to be collected: mostly all of it. */
+  #collect(bytes: Buffer, start: number, end: number): void {
+    const length = this.bodyLength;
+    if (length === end - start) {
+      this.#whole = copyOf(bytes, start, end);
+      return;
+    }
+    this.#collector = new BodyCollector(length);
+    this.#collector.add(bytes, start, end);
+  }
+
+  #armTimer(now?: number): void {
     const wait = this.#exchange?.readTimeout ?? Number.POSITIVE_INFINITY;
-    if (wait !== Number.POSITIVE_INFINITY) this.#timers.arm(this.#timer, wait);
+    if (wait !== Number.POSITIVE_INFINITY) this.#timers.arm(this.#timer, wait, now);
   }
 
   #sendRequest(exchange: Exchange): void {
@@ -322,9 +343,9 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
   /** The answer is complete. */
   #finish(): void {
     const exchange = this.#exchange!;
-    const body = this.#collector?.finish() ?? null;
+    const body = exchange.collect ? (this.#whole ?? this.#collector?.finish() ?? NO_BODY) : null;
     this.#exchange = null;
-    this.#collector = null;
+    this.#collector = this.#whole = null;
     this.#timer.disarm();
     this.resume();
     this.keepAliveHint = keepAliveHint(this.#parser.head);
@@ -334,7 +355,7 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
       if (exchange.holds) this.#hold();
       else this.#becomeFree();
     }
-    exchange.onEnd(body, this.#parser.trailers);
+    exchange.onEnd(body, this.#parser.trailers, this.#headNow);
   }
 
   /** All has come: what is still to be read here needs no process that stays alive. */
@@ -368,6 +389,7 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
       this.#die();
       return;
     }
+    this.#headNow = false;
     try {
       this.#parser.finish();
     } catch (error) {

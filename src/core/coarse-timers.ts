@@ -45,8 +45,8 @@ class TimerList {
     this.#onEmpty = onEmpty;
   }
 
-  append(entry: TimerEntry): void {
-    entry.end = this.#clock.now() + this.duration;
+  append(entry: TimerEntry, now: number): void {
+    entry.end = now + this.duration;
     entry.list = this;
     entry.previous = this.#last;
     if (this.#last === null) this.#first = entry;
@@ -97,8 +97,11 @@ export class CoarseTimers {
     this.#clock = clock;
   }
 
-  /** Makes `entry` fire `duration` ms from now, whatever it waited for before. Infinite durations never fire. */
-  arm(entry: TimerEntry, duration: number): void {
+  /**
+   * Makes `entry` fire `duration` ms from now, whatever it waited for before. Infinite durations never fire. `now`: the
+   * time, where the caller has just asked for it.
+   */
+  arm(entry: TimerEntry, duration: number, now: number = this.#clock.now()): void {
     entry.disarm();
     if (duration === Number.POSITIVE_INFINITY) return;
     let list = this.#lists.get(duration);
@@ -106,7 +109,7 @@ export class CoarseTimers {
       list = new TimerList(this.#clock, duration, () => this.#lists.delete(duration));
       this.#lists.set(duration, list);
     }
-    list.append(entry);
+    list.append(entry, now);
   }
 
   /** Gives up the platform timers that nothing waits for: they would only hold memory until they fire. */

@@ -67,6 +67,8 @@ export class PoolManager extends RequestMethods {
   readonly #router: Router;
   readonly #known = new Map<string, KnownOrigin>();
   #last: KnownOrigin | null = null;
+  #lastText = "";
+  #lastHop: Hop | null = null;
   /** Of requests whose pool is not known before their proxy is. */
   #settings: CallSettings | null = null;
   #evicted = 0;
@@ -127,8 +129,15 @@ export class PoolManager extends RequestMethods {
   urlopen(method: string, url: UrlLike, options: UrlopenOptions = NO_OPTIONS): Promise<HTTPResponse> {
     try {
       const text = urlText(url);
-      const pool = this.#plainPool(text);
-      if (pool !== null) return this.#send(pool, method, plainHop(pool, text, this.#last!.prefix), options);
+      const pool = text === this.#lastText ? this.#lastPool() : this.#plainPool(text);
+      if (pool !== null) {
+        let hop = this.#lastHop;
+        if (text !== this.#lastText || hop === null || hop.pool !== pool.inner) {
+          hop = this.#lastHop = plainHop(pool, text, this.#last!.prefix);
+          this.#lastText = text;
+        }
+        return this.#send(pool, method, hop, options);
+      }
       const parsed = parseUrl(text);
       const found = this.#poolFor(parsed);
       if (found instanceof Promise) return this.#sendLater(found, parsed, method, options);
@@ -284,6 +293,12 @@ export class PoolManager extends RequestMethods {
     return keyFunction(context);
   }
 
+  #lastPool(): HTTPConnectionPool | null {
+    const origin = this.#last;
+    if (origin === null) return null;
+    return this.pools.get(origin.key) ?? this.connectionFromPoolKey(origin.key, { ...origin.context });
+  }
+
   /** The pool of a URL whose origin is known and whose target needs no parsing; else `null`. */
   #plainPool(url: string): HTTPConnectionPool | null {
     let origin = this.#last;
@@ -315,6 +330,8 @@ export class PoolManager extends RequestMethods {
   #forget(): void {
     this.#known.clear();
     this.#last = null;
+    this.#lastText = "";
+    this.#lastHop = null;
     this.#settings = null;
   }
 

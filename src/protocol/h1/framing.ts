@@ -52,6 +52,7 @@ export function hasBody(status: number, bodiless: boolean): boolean {
 /** Whether the sender means to keep the connection open (RFC 9112 §9.3). */
 export function isPersistent(head: ResponseHead): boolean {
   if (head.connection === null) return head.version === 11;
+  if (head.connection === "keep-alive") return true;
   const options = head.connection.toLowerCase();
   if (options === "keep-alive") return true;
   const list = options.split(",").map((option) => option.trim());

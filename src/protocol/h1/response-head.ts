@@ -22,6 +22,11 @@ const HTAB = 9;
 const COLON = 58;
 const ZERO = 48;
 
+const NO_BYTES = Buffer.alloc(0);
+/** Longer heads are not kept, in bytes. */
+const LONGEST_KEPT = 1024;
+const MOST_MISSES = 8;
+
 /** Index returned while the head is not complete. */
 export const INCOMPLETE: number = -1;
 
@@ -36,11 +41,52 @@ export class ResponseHead {
   fieldsStart: number = 0;
   /** Values of the fields that decide framing and reuse; `null` where absent, joined by ", " where repeated. */
   contentLength: string | null = null;
+  /** The value of a single Content-Length of plain digits, read at once; -1: see `contentLength`. */
+  plainLength: number = -1;
   transferEncoding: string | null = null;
   connection: string | null = null;
   keepAlive: string | null = null;
   /** Whether there is a Content-Encoding field. */
   encoded: boolean = false;
+
+  /** The bytes that were read last, and what they said is still here; empty if they were not kept. */
+  #last: Buffer = NO_BYTES;
+  #lastLength = 0;
+  /** How often in a row a head was not the same as the one before. */
+  #misses = 0;
+
+  /**
+   * Reads a head of which all that was given may be the same as last time: then nothing is left to do. Servers repeat
+   * themselves: within a second even the Date is the same.
+   */
+  readNext(bytes: Buffer, start: number, end: number): number {
+    const length = this.#lastLength;
+    if (length !== 0) {
+      if (length <= end - start && sameBytes(bytes, start, this.#last, length)) {
+        this.#misses = 0;
+        return start + length;
+      }
+      this.#misses++;
+    }
+    this.#lastLength = 0;
+    const next = this.read(bytes, start, end);
+    if (next !== INCOMPLETE) this.#keep(bytes, start, next);
+    return next;
+  }
+
+  /** What was read last is forgotten: another reader may have changed it. */
+  forget(): void {
+    this.#lastLength = 0;
+  }
+
+  /** A copy for the next time, unless the server is known never to say the same again. */
+  #keep(bytes: Buffer, start: number, end: number): void {
+    const length = end - start;
+    if (length > LONGEST_KEPT || this.#misses >= MOST_MISSES) return;
+    if (this.#last.length < length) this.#last = Buffer.allocUnsafeSlow(Math.min(LONGEST_KEPT, length + 64));
+    bytes.copy(this.#last, 0, start, end);
+    this.#lastLength = length;
+  }
 
   /** The reason phrase; empty where absent. */
   get reason(): string {
@@ -66,6 +112,7 @@ export class ResponseHead {
   readFields(bytes: Buffer, start: number, end: number): number {
     this.contentLength = this.transferEncoding = this.connection = this.keepAlive = null;
     this.encoded = false;
+    this.plainLength = -1;
     let at = start;
     while (at < end) {
       if (FIELD[bytes[at]!] === 0) {
@@ -112,16 +159,29 @@ export class ResponseHead {
     return lineEnd + 2;
   }
 
+  /** Most lengths are read without a text of them. */
+  #noteLength(bytes: Buffer, valueStart: number, valueEnd: number): void {
+    if (this.contentLength === null && this.plainLength === -1) {
+      this.plainLength = digits(bytes, valueStart, valueEnd);
+      if (this.plainLength !== -1) return;
+    } else if (this.plainLength !== -1) {
+      this.contentLength = String(this.plainLength);
+      this.plainLength = -1;
+    }
+    this.contentLength = join(this.contentLength, bytes, valueStart, valueEnd);
+  }
+
   /** Keeps the value if the name is one of the few that decide framing or reuse; told apart by length first. */
   #note(bytes: Buffer, start: number, nameEnd: number, valueStart: number, valueEnd: number): void {
     switch (nameEnd - start) {
       case 14:
-        if (sameName(bytes, start, "content-length"))
-          this.contentLength = join(this.contentLength, bytes, valueStart, valueEnd);
+        if (sameName(bytes, start, "content-length")) this.#noteLength(bytes, valueStart, valueEnd);
         break;
       case 10:
         if (sameName(bytes, start, "connection"))
-          this.connection = join(this.connection, bytes, valueStart, valueEnd);
+          this.connection = isKeepAlive(bytes, valueStart, valueEnd, this.connection)
+            ? KEEP_ALIVE
+            : join(this.connection, bytes, valueStart, valueEnd);
         else if (sameName(bytes, start, "keep-alive"))
           this.keepAlive = join(null, bytes, valueStart, valueEnd);
         break;
@@ -134,6 +194,12 @@ export class ResponseHead {
         break;
     }
   }
+}
+
+function sameBytes(bytes: Buffer, start: number, last: Buffer, length: number): boolean {
+  // The end first: it is there that heads of one server differ in length.
+  if (bytes[start + length - 1] !== LF) return false;
+  return bytes.compare(last, 0, length, start, start + length) === 0;
 }
 
 const START = "HTTP/1.";
@@ -178,6 +244,28 @@ function join(earlier: string | null, bytes: Buffer, start: number, end: number)
   let value = latin1(bytes, from, to);
   if (value.includes("\r")) value = value.replace(/\r\n[\t ]+/g, " ").trim();
   return earlier === null ? value : `${earlier}, ${value}`;
+}
+
+const KEEP_ALIVE = "keep-alive";
+
+/** Whether the only value so far is ` keep-alive`, as most servers write it. */
+function isKeepAlive(bytes: Buffer, start: number, end: number, earlier: string | null): boolean {
+  if (earlier !== null || end - start !== 11 || bytes[start] !== SP) return false;
+  return sameName(bytes, start + 1, KEEP_ALIVE);
+}
+
+/** A number of up to 15 digits behind one space; -1 for anything else. */
+function digits(bytes: Buffer, start: number, end: number): number {
+  const length = end - start;
+  if (length < 2 || length > 16 || bytes[start] !== SP || (bytes[start + 1] === ZERO && length > 2))
+    return -1;
+  let value = 0;
+  for (let at = start + 1; at < end; at++) {
+    const digit = bytes[at]! - ZERO;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 function isBlank(code: number): boolean {

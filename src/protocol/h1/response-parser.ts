@@ -130,7 +130,7 @@ export class ResponseParser {
   #readHead(bytes: Buffer, start: number, end: number): number {
     const partial = this.#partial;
     if (partial.length > 0) return this.#readSplitHead(bytes, start, end);
-    const next = this.head.read(bytes, start, end);
+    const next = this.head.readNext(bytes, start, end);
     if (next === INCOMPLETE) {
       partial.append(bytes, start, end);
       return end;
@@ -146,6 +146,7 @@ export class ResponseParser {
     const next = partial.append(bytes, start, end);
     checkStart(partial.bytes, 0, partial.length);
     if (next === INCOMPLETE) return end;
+    this.head.forget();
     this.head.read(partial.bytes, 0, partial.length);
     this.#countHead(partial.length);
     partial.clear();
@@ -180,7 +181,8 @@ export class ResponseParser {
       this.contentLength = null;
       return;
     }
-    this.contentLength = head.contentLength === null ? null : parseContentLength(head.contentLength);
+    if (head.plainLength !== -1) this.contentLength = head.plainLength;
+    else this.contentLength = head.contentLength === null ? null : parseContentLength(head.contentLength);
     if (head.transferEncoding !== null) this.#chooseCoded(head, head.transferEncoding);
     else if (!hasBody(head.status, this.#bodiless) || this.contentLength === 0) this.framing = "none";
     else if (this.contentLength !== null) {
