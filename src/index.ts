@@ -1,22 +1,18 @@
 /** The public names of urlpool. */
 
-export type { BodyPart } from "./body/encode.ts";
-export * from "./body/fields.ts";
 export { type CredentialsEncoding, type MakeHeadersOptions, makeHeaders } from "./body/make-headers.ts";
-export { encodeMultipartFormdata, type Fields, type MultipartBody } from "./body/multipart.ts";
-export type { OnProgress, Progress } from "./body/progress.ts";
-export type { QuerySource, QueryValue } from "./body/urlencode.ts";
+export type { BodyPart } from "./body/request/encode.ts";
+export * from "./body/request/fields.ts";
+export { encodeMultipartFormdata, type Fields, type MultipartBody } from "./body/request/multipart.ts";
+export type { OnProgress, Progress } from "./body/request/progress.ts";
+export type { QuerySource, QueryValue } from "./body/request/urlencode.ts";
 export { connectionFromUrl, HTTPConnectionPool, HTTPSConnectionPool } from "./client/connection-pool.ts";
 // A star, so that the interfaces can be augmented by their users.
 export * from "./client/options.ts";
 export type { ProxyConfig, ProxyFunction, ProxyUrl, SocksOptions } from "./client/proxy.ts";
 export { RequestMethods } from "./client/request-methods.ts";
-export { HTTPResponse, type HTTPResponseInit, type Informational } from "./client/response.ts";
-export type { Timings } from "./client/timings.ts";
-export { type AddressFilter, blockPrivateAddresses } from "./connection/address-filter.ts";
-export type { SourceAddress } from "./connection/dial.ts";
-export { DnsCache } from "./connection/resolve.ts";
-export { type CertReqs, disableWarnings, type TlsOptions } from "./connection/tls.ts";
+export { HTTPResponse, type HTTPResponseInit, type Informational } from "./client/response/response.ts";
+export type { Timings } from "./client/response/timings.ts";
 export * from "./core/errors.ts";
 export {
   type HeaderSource,
@@ -37,7 +33,16 @@ export type {
   RequestStartMessage,
 } from "./core/trace.ts";
 export { parseUrl, Url, type UrlLike, type UrlParts } from "./core/url.ts";
-export { type DownloadOptions, type DownloadResult, downloadTo, type Requester } from "./manager/download.ts";
+export { type AddressFilter, blockPrivateAddresses } from "./dial/address-filter.ts";
+export type { SourceAddress } from "./dial/race.ts";
+export { DnsCache } from "./dial/resolve.ts";
+export { type CertReqs, disableWarnings, type TlsOptions } from "./dial/tls/settings.ts";
+export {
+  type DownloadOptions,
+  type DownloadResult,
+  downloadTo,
+  type Requester,
+} from "./download/download.ts";
 export {
   BasePoolKey,
   defaultKeyNormalizer,

@@ -1,7 +1,7 @@
 /** Headers for common wishes (urllib3's `make_headers`). */
 
 import { InvalidArgumentError } from "../core/errors.ts";
-import { supportedCodings } from "./coders.ts";
+import { supportedCodings } from "./response/coders.ts";
 
 /** Encoding of credentials before base64; also in the spellings `latin-1`, `utf8`, `iso-8859-1`. */
 export type CredentialsEncoding =

@@ -1,20 +1,20 @@
 /** One try of one request on one pool: wait for a connection, send, take the answer. */
 
-import { decodeWhole, parseCodings } from "../body/decode.ts";
-import { ProgressMeter } from "../body/progress.ts";
+import { ProgressMeter } from "../body/request/progress.ts";
+import { decodeWhole, parseCodings } from "../body/response/decode.ts";
 import type { BodyFacts, Connection, Exchange, Head } from "../connection/connection.ts";
 import type { Clock } from "../core/clock.ts";
 import { DecodeError, type ErrorFacts, HTTPError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
 import type { Timeout } from "../policy/timeout.ts";
 import { Ticket } from "../pool/pool.ts";
-import { BodyReader } from "./body-reader.ts";
-import { BodySource } from "./body-source.ts";
 import type { Stoppable } from "./guard.ts";
-import type { Message } from "./message.ts";
-import { HTTPResponse, type Received } from "./response.ts";
+import type { Message } from "./request.ts";
+import { BodyReader } from "./response/body-reader.ts";
+import { BodySource } from "./response/body-source.ts";
+import { HTTPResponse, type Received } from "./response/response.ts";
+import { Stopwatch } from "./response/timings.ts";
 import type { CallSettings } from "./settings.ts";
-import { Stopwatch } from "./timings.ts";
 
 const NONE: readonly string[] = [];
 

@@ -1,8 +1,6 @@
 /** `HTTPConnectionPool` and `HTTPSConnectionPool`: one scheme, host and port, usable alone or through a manager. */
 
 import { defaultAcceptEncoding } from "../body/make-headers.ts";
-import { Connector, type Route } from "../connection/connector.ts";
-import { buildTlsSettings, type TlsSettings } from "../connection/tls.ts";
 import {
   DEFAULT_KEEP_ALIVE_TIMEOUT,
   DEFAULT_MAX_CONNECTIONS,
@@ -28,16 +26,18 @@ import {
   type UrlLike,
   urlText,
 } from "../core/url.ts";
+import { Connector, type Route } from "../dial/connector.ts";
+import { buildTlsSettings, type TlsSettings } from "../dial/tls/settings.ts";
 import { Pool } from "../pool/pool.ts";
 import { type DefaultFields, plainTail } from "../protocol/h1/request-writer.ts";
-import { Commons } from "./commons.ts";
-import { exchange, type Router } from "./exchange.ts";
-import { type Call, type Hop, isEmpty, prepareCall } from "./message.ts";
 import type { PoolOptions, UrlopenOptions } from "./options.ts";
+import { type Call, type Hop, isEmpty, prepareCall } from "./request.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "./request-methods.ts";
-import type { HTTPResponse } from "./response.ts";
+import { exchange, type Router } from "./request-run.ts";
+import type { HTTPResponse } from "./response/response.ts";
 import { type Plan, planRoute } from "./route.ts";
 import { type CallSettings, count, duration, flag, poolSettings, wait } from "./settings.ts";
+import { Commons } from "./shared-resources.ts";
 
 /** @internal Key under which a manager gives its pools what they share. */
 export const COMMONS: unique symbol = Symbol("urlpool.commons");

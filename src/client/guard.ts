@@ -1,7 +1,7 @@
 /** Ends a request early: its caller's signal, or its deadline. One listener and one timer, both gone at the end. */
 
-import { type CoarseTimers, TimerEntry } from "../core/coarse-timers.ts";
 import { DeadlineError } from "../core/errors.ts";
+import { type CoarseTimers, TimerEntry } from "../core/timers.ts";
 
 /** What is under way and can be stopped. */
 export interface Stoppable {

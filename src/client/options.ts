@@ -3,19 +3,19 @@
 import type { FileHandle } from "node:fs/promises";
 import type { LookupFunction } from "node:net";
 import type { ReadableStream } from "node:stream/web";
-import type { BodyPart } from "../body/encode.ts";
-import type { Fields } from "../body/multipart.ts";
-import type { OnProgress } from "../body/progress.ts";
-import type { QuerySource } from "../body/urlencode.ts";
-import type { AddressFilter } from "../connection/address-filter.ts";
-import type { SourceAddress } from "../connection/dial.ts";
-import type { DnsCache } from "../connection/resolve.ts";
-import type { TlsOptions } from "../connection/tls.ts";
+import type { BodyPart } from "../body/request/encode.ts";
+import type { Fields } from "../body/request/multipart.ts";
+import type { OnProgress } from "../body/request/progress.ts";
+import type { QuerySource } from "../body/request/urlencode.ts";
 import type { HeaderSource } from "../core/headers.ts";
+import type { AddressFilter } from "../dial/address-filter.ts";
+import type { SourceAddress } from "../dial/race.ts";
+import type { DnsCache } from "../dial/resolve.ts";
+import type { TlsOptions } from "../dial/tls/settings.ts";
 import type { Retry } from "../policy/retry.ts";
 import type { Timeout } from "../policy/timeout.ts";
 import type { ProxyConfig, ProxyFunction, ProxyUrl, SocksOptions } from "./proxy.ts";
-import type { Informational } from "./response.ts";
+import type { Informational } from "./response/response.ts";
 
 /** Options of every socket. */
 export interface SocketOptions {

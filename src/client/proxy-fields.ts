@@ -1,7 +1,7 @@
 /** What a proxy on the way does to the fields of a request. */
 
-import type { ProxyAuth } from "../connection/proxy-auth.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
+import type { ProxyAuth } from "../dial/proxy/auth.ts";
 
 /** The fields of requests that go through a proxy. */
 export interface ProxyFields {

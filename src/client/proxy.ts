@@ -1,10 +1,10 @@
 /** Proxies as callers name them: URLs, and what goes with them. */
 
-import type { SocksSettings } from "../connection/socks.ts";
-import type { TlsOptions } from "../connection/tls.ts";
 import { InvalidArgumentError, LocationValueError, ProxySchemeUnknown } from "../core/errors.ts";
 import { percentDecode } from "../core/percent.ts";
 import { DEFAULT_PORTS, normalizeHost, parseUrl, Url } from "../core/url.ts";
+import type { SocksSettings } from "../dial/proxy/socks.ts";
+import type { TlsOptions } from "../dial/tls/settings.ts";
 
 /** The URL of a proxy; credentials in it are for the proxy. */
 export type ProxyUrl = string | URL | Url;

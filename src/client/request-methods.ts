@@ -1,12 +1,12 @@
 /** `request` and its two halves, over an `urlopen` that managers and pools each have (urllib3's `RequestMethods`). */
 
-import { type Fields, multipartPayload } from "../body/multipart.ts";
-import { appendQuery, type QuerySource, urlencode } from "../body/urlencode.ts";
+import { type Fields, multipartPayload } from "../body/request/multipart.ts";
+import { appendQuery, type QuerySource, urlencode } from "../body/request/urlencode.ts";
 import { HTTPError, InvalidArgumentError } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
 import { shownUrl, type UrlLike, urlText } from "../core/url.ts";
 import type { RequestBody, RequestOptions, UrlopenOptions } from "./options.ts";
-import type { HTTPResponse } from "./response.ts";
+import type { HTTPResponse } from "./response/response.ts";
 
 /** No options at all; by identity the sign that a request goes by the defaults. */
 export const NO_OPTIONS: UrlopenOptions = Object.freeze({});

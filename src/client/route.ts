@@ -8,17 +8,17 @@
  *  4. through a SOCKS proxy.
  */
 
-import type { Passage, Route } from "../connection/connector.ts";
-import { ProxyAuth } from "../connection/proxy-auth.ts";
-import { proxyFailure } from "../connection/proxy-failure.ts";
-import { openSocks } from "../connection/socks.ts";
-import { buildTlsSettings, type TlsOptions, type TlsSettings } from "../connection/tls.ts";
-import { openTunnel } from "../connection/tunnel.ts";
 import type { Clock } from "../core/clock.ts";
 import { DEFAULT_MAX_HEADER_SIZE } from "../core/defaults.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
 import { bracketHost, type Url } from "../core/url.ts";
+import type { Passage, Route } from "../dial/connector.ts";
+import { ProxyAuth } from "../dial/proxy/auth.ts";
+import { proxyFailure } from "../dial/proxy/failure.ts";
+import { openSocks } from "../dial/proxy/socks.ts";
+import { openTunnel } from "../dial/proxy/tunnel.ts";
+import { buildTlsSettings, type TlsOptions, type TlsSettings } from "../dial/tls/settings.ts";
 import type { DefaultFields } from "../protocol/h1/request-writer.ts";
 import type { PoolOptions } from "./options.ts";
 import {

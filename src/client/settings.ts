@@ -1,11 +1,11 @@
 /** What one call goes by: the pool's options, with the request's own over them. Checked once, before anything is sent. */
 
-import type { OnProgress } from "../body/progress.ts";
+import type { OnProgress } from "../body/request/progress.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
 import { Retry } from "../policy/retry.ts";
 import { Timeout } from "../policy/timeout.ts";
 import type { PoolOptions, UrlopenOptions } from "./options.ts";
-import type { Informational } from "./response.ts";
+import type { Informational } from "./response/response.ts";
 
 /** The settings of one call; times are ms, `Infinity` for no limit. */
 export interface CallSettings {

@@ -7,7 +7,7 @@
  */
 
 import type { HTTPError } from "../core/errors.ts";
-import type { BodyStream } from "./upload.ts";
+import type { BodyStream } from "./http1/upload.ts";
 
 /** What is read of a response head before anybody asks for its fields. */
 export interface Head {

@@ -1,6 +1,5 @@
 /** `PoolManager`: finds or makes the pool for each URL, keeps the most recently used ones, counts over all. */
 
-import { Commons } from "../client/commons.ts";
 import {
   COMMONS,
   HTTPConnectionPool,
@@ -10,22 +9,22 @@ import {
   type SharedOptions,
   WAY,
 } from "../client/connection-pool.ts";
-import { exchange, type Router } from "../client/exchange.ts";
-import { type Hop, type PendingHop, prepareCall } from "../client/message.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
 import { type ProxyUrl, plainHost } from "../client/proxy.ts";
+import { type Hop, type PendingHop, prepareCall } from "../client/request.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "../client/request-methods.ts";
-import type { HTTPResponse } from "../client/response.ts";
+import { exchange, type Router } from "../client/request-run.ts";
+import type { HTTPResponse } from "../client/response/response.ts";
 import { type CallSettings, poolSettings } from "../client/settings.ts";
+import { Commons } from "../client/shared-resources.ts";
 import { LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import { logIfAsked, trace } from "../core/trace.ts";
 import { DEFAULT_PORTS, normalizeHost, parseUrl, type Url, type UrlLike, urlText } from "../core/url.ts";
+import { type DownloadOptions, type DownloadResult, downloadTo } from "../download/download.ts";
 import { Retry } from "../policy/retry.ts";
-import { type DownloadOptions, type DownloadResult, downloadTo } from "./download.ts";
-import { absoluteUrl, hopTo, isUnder, pendingHop, plainHop } from "./hops.ts";
-import { watchWrites } from "./observed.ts";
-import { isPlainTarget, originEnd } from "./plain-url.ts";
+import { absoluteUrl, hopTo, isUnder, pendingHop, plainHop } from "./destinations.ts";
+import { isPlainTarget, originEnd } from "./fast-path.ts";
 import { keyFnByScheme, type PoolContext, type PoolKeyFunction, type PoolKeyLike } from "./pool-key.ts";
 import {
   frozenValues,
@@ -34,9 +33,10 @@ import {
   type PoolKwargs,
   type PoolOverrides,
 } from "./pool-kwargs.ts";
-import { isThenable, throughProxy, withProxyConfig } from "./proxied.ts";
+import { isThenable, throughProxy, withProxyConfig } from "./proxy-context.ts";
 import { RecentlyUsedContainer } from "./recently-used.ts";
 import { type ManagerStats, originOf, poolStats } from "./stats.ts";
+import { watchWrites } from "./watched-object.ts";
 
 /** A class of pools, as `poolClassesByScheme` holds them. */
 export type PoolClass = new (host: string, port?: number | null, options?: PoolOptions) => HTTPConnectionPool;

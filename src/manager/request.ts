@@ -1,7 +1,7 @@
 /** `request`: one call without a manager of one's own (urllib3's module-level `request`). */
 
 import type { RequestOptions } from "../client/options.ts";
-import type { HTTPResponse } from "../client/response.ts";
+import type { HTTPResponse } from "../client/response/response.ts";
 import type { UrlLike } from "../core/url.ts";
 import { PoolManager } from "./pool-manager.ts";
 

@@ -12,17 +12,17 @@
  */
 
 import type { Clock, Timer } from "../core/clock.ts";
-import { type CoarseTimers, TimerEntry } from "../core/coarse-timers.ts";
 import { EmptyPoolError } from "../core/errors.ts";
+import { type CoarseTimers, TimerEntry } from "../core/timers.ts";
 import type { BudgetMember, ConnectionBudget } from "./budget.ts";
-import { type DialHandle, Dialing, type DialRequest } from "./dialing.ts";
 import { Link, LinkedList } from "./linked-list.ts";
-import type { Member, MemberState } from "./member.ts";
-import type { Ticket } from "./ticket.ts";
+import { type DialHandle, Dialing, type DialRequest } from "./pending-dial.ts";
+import type { Member, MemberState } from "./pooled-connection.ts";
 import type { Turn } from "./turn.ts";
+import type { Ticket } from "./waiter.ts";
 
-export type { DialHandle, DialRequest } from "./dialing.ts";
-export { Ticket } from "./ticket.ts";
+export type { DialHandle, DialRequest } from "./pending-dial.ts";
+export { Ticket } from "./waiter.ts";
 
 /** Dials under way at once per pool: hung dials must not grow without bound. */
 export const MAX_DIALS: number = 64;

@@ -11,7 +11,7 @@ import {
   LocationParseError,
   LocationValueError,
 } from "../../src/index.ts";
-import { TemporaryFolder } from "../connection/temporary-folder.ts";
+import { TemporaryFolder } from "../dial/tls/temporary-folder.ts";
 import { settle } from "../kit/clock.ts";
 import { type HttpOrigin, startHttp } from "../kit/http-origin.ts";
 import { leakGate } from "../kit/leak-gate.ts";

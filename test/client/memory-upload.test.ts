@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { open } from "node:fs/promises";
 import { describe, it } from "node:test";
 import zlib from "node:zlib";
-import { TemporaryFolder } from "../connection/temporary-folder.ts";
+import { TemporaryFolder } from "../dial/tls/temporary-folder.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 import { measuredClient } from "../kit/measured-client.ts";
 import { type OriginConnection, startOrigin } from "../kit/origin.ts";

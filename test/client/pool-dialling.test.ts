@@ -11,7 +11,7 @@ import {
   NewConnectionError,
   PoolManager,
 } from "../../src/index.ts";
-import { TemporaryFolder } from "../connection/temporary-folder.ts";
+import { TemporaryFolder } from "../dial/tls/temporary-folder.ts";
 import { startHttp } from "../kit/http-origin.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 import { startOrigin } from "../kit/origin.ts";

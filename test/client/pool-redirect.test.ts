@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Commons } from "../../src/client/commons.ts";
 import { COMMONS, type SharedOptions } from "../../src/client/connection-pool.ts";
+import { Commons } from "../../src/client/shared-resources.ts";
 import { HostChangedError, HTTPConnectionPool, MaxRetryError, Retry } from "../../src/index.ts";
 import { settle, VirtualClock } from "../kit/clock.ts";
 import { type HttpOrigin, type ResponseSpec, startHttp } from "../kit/http-origin.ts";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { HTTPResponse } from "../../src/index.ts";
-import { ENCODERS } from "../body/codings.ts";
+import { ENCODERS } from "../body/response/codings.ts";
 import { renderResponse } from "../kit/http-origin.ts";
 import type { OriginConnection } from "../kit/origin-connection.ts";
 import { World } from "../kit/world.ts";

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { Commons } from "../../src/client/commons.ts";
 import { COMMONS } from "../../src/client/connection-pool.ts";
+import { Commons } from "../../src/client/shared-resources.ts";
 import { BodyUsedError, HTTPConnectionPool, type HTTPResponse, PoolManager } from "../../src/index.ts";
 import { VirtualClock } from "../kit/clock.ts";
 import { type OriginRequest, type ResponseSpec, startHttp } from "../kit/http-origin.ts";

@@ -15,7 +15,7 @@ import {
   type RequestOptions,
   SSLError,
 } from "../../src/index.ts";
-import { TemporaryFolder } from "../connection/temporary-folder.ts";
+import { TemporaryFolder } from "../dial/tls/temporary-folder.ts";
 import { makeAuthority } from "../kit/certificates.ts";
 import { type HttpOrigin, startHttp } from "../kit/http-origin.ts";
 import { leakGate } from "../kit/leak-gate.ts";

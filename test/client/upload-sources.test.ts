@@ -12,7 +12,7 @@ import {
   RequestBodyError,
   type RequestOptions,
 } from "../../src/index.ts";
-import { TemporaryFolder } from "../connection/temporary-folder.ts";
+import { TemporaryFolder } from "../dial/tls/temporary-folder.ts";
 import { makeAuthority } from "../kit/certificates.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 import { type OriginConnection, startOrigin } from "../kit/origin.ts";

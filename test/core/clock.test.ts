@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { LONGEST_TIMER, systemClock } from "../../src/core/clock.ts";
-import { CoarseTimers, TimerEntry } from "../../src/core/coarse-timers.ts";
+import { CoarseTimers, TimerEntry } from "../../src/core/timers.ts";
 import { VirtualClock } from "../kit/clock.ts";
 
 /** Node's timers and its monotonic clock, moved by hand. */

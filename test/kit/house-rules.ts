@@ -11,10 +11,12 @@ const FLOORS: readonly (readonly string[])[] = [
   ["core"],
   ["protocol", "policy", "body"],
   ["connection"],
+  ["dial"],
   ["pool"],
   ["client"],
+  ["download"],
   ["manager"],
-  ["fetch", "cli"],
+  ["adapters", "addons", "testing"],
 ];
 
 /** The only file of `connection` that `pool` may know: its types. */
@@ -23,7 +25,7 @@ const CONNECTION_TYPES = "connection/connection.ts";
 /** Floors whose files do no input or output. */
 const WITHOUT_IO = ["protocol", "policy", "pool"];
 /** Optional peers, and the one file that may load each. */
-const PEERS: Readonly<Record<string, string>> = { socks: "connection/socks.ts" };
+const PEERS: Readonly<Record<string, string>> = { socks: "dial/proxy/socks.ts" };
 const IO_MODULE = /^(?:node:)?(?:net|tls|dns|http|https|http2|dgram|fs|child_process)(?:\/|$)/;
 
 /** Every module a file names, in `import`, `export ... from` and `import()`. */
@@ -45,7 +47,7 @@ export function importBreaches(file: SourceFile): string[] {
 }
 
 /** They let the event loop take its turn, which is no time. */
-const TURNS = new Set(["pool/turn.ts", "connection/upload.ts"]);
+const TURNS = new Set(["pool/turn.ts", "connection/http1/upload.ts"]);
 
 /** Uses of the platform's clock and timers outside the files that may. */
 export function timeBreaches(file: SourceFile): string[] {

@@ -14,10 +14,10 @@ import {
   type Socket,
   type TcpNetConnectOpts,
 } from "node:net";
-import { Commons } from "../../src/client/commons.ts";
 import { COMMONS } from "../../src/client/connection-pool.ts";
-import { FailedAddresses } from "../../src/connection/address-order.ts";
+import { Commons } from "../../src/client/shared-resources.ts";
 import type { Clock, Timer } from "../../src/core/clock.ts";
+import { FailedAddresses } from "../../src/dial/address-order.ts";
 import {
   HTTPConnectionPool,
   PoolManager,

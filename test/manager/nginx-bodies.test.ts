@@ -6,7 +6,7 @@ import { open, readFile, stat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { after, before, describe, it } from "node:test";
 import { type HTTPResponse, PoolManager, type Progress, type RequestOptions } from "../../src/index.ts";
-import { TemporaryFolder } from "../connection/temporary-folder.ts";
+import { TemporaryFolder } from "../dial/tls/temporary-folder.ts";
 import { type HttpOrigin, startHttp } from "../kit/http-origin.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 import { GZIP_TEXT, type Nginx, skipWithoutNginx, startNginx } from "../kit/nginx.ts";

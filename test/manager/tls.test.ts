@@ -12,7 +12,7 @@ import {
   ReadTimeoutError,
   SSLError,
 } from "../../src/index.ts";
-import { TemporaryFolder } from "../connection/temporary-folder.ts";
+import { TemporaryFolder } from "../dial/tls/temporary-folder.ts";
 import { type Identity, makeAuthority } from "../kit/certificates.ts";
 import { settle } from "../kit/clock.ts";
 import { type HttpOrigin, startHttp } from "../kit/http-origin.ts";

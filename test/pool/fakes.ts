@@ -1,7 +1,7 @@
 /** A pool on fake connections, a turn and a clock that move only when told to. */
 
 import type { Connection, ConnectionSetup, Exchange } from "../../src/connection/connection.ts";
-import { CoarseTimers } from "../../src/core/coarse-timers.ts";
+import { CoarseTimers } from "../../src/core/timers.ts";
 import { ConnectionBudget } from "../../src/pool/budget.ts";
 import {
   type DialHandle,

@@ -1,0 +1,22 @@
+/** A body that is there already, readable like one that comes. */
+
+import { systemClock } from "../../core/clock.ts";
+import { BodyReader } from "./body-reader.ts";
+import { BodySource } from "./body-source.ts";
+
+const OPTIONS = {
+  contentCodings: [],
+  transferCodings: [],
+  decodeContent: false,
+  allowTruncated: false,
+  maxDecodedSize: Number.POSITIVE_INFINITY,
+};
+
+/** A reader of `data`, which took `wireBytes` on the wire. */
+export function memoryReader(data: Buffer, wireBytes: number): BodyReader {
+  const source = new BodySource(null, data.length, systemClock, () => {});
+  if (data.length > 0) source.push(data, true);
+  source.wireBytes = wireBytes;
+  source.end("", false);
+  return new BodyReader(source, OPTIONS);
+}

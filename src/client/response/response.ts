@@ -1,0 +1,406 @@
+/** What came back: status, headers and body. */
+
+import type { Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
+import type { Connection, Head } from "../../connection/connection.ts";
+import {
+  BodyUsedError,
+  type HTTPError,
+  InvalidArgumentError,
+  ResponseError,
+  ResponseNotChunked,
+} from "../../core/errors.ts";
+import { type HeaderSource, HTTPHeaderDict } from "../../core/headers.ts";
+import { isRedirectStatus } from "../../policy/redirect.ts";
+import type { Retry } from "../../policy/retry.ts";
+import { unwatch, watchForgotten } from "./abandoned.ts";
+import type { BodyReader } from "./body-reader.ts";
+import { decodeText } from "./charset.ts";
+import { memoryReader } from "./memory-body.ts";
+import { nodeStream, webStream } from "./streams.ts";
+import type { Stopwatch, Timings } from "./timings.ts";
+
+/** A 1xx response, as `onInformational` sees it. */
+export interface Informational {
+  status: number;
+  reason: string;
+  headers: HTTPHeaderDict;
+}
+
+/** What a response can be made of without a network. */
+export interface HTTPResponseInit {
+  body?: string | Uint8Array | null | undefined;
+  headers?: HeaderSource | null | undefined;
+  status?: number | undefined;
+  reason?: string | undefined;
+  /** 10, 11 or 20. */
+  version?: number | undefined;
+  method?: string | undefined;
+  url?: string | undefined;
+  retries?: Retry | null | undefined;
+}
+
+/** How one reading call decodes. */
+export interface ReadOptions {
+  /** Default: as the request asked. */
+  decodeContent?: boolean | undefined;
+}
+
+/** Where a response came from, and what is known of it before its body. */
+export interface Received {
+  readonly method: string;
+  readonly url: string;
+  readonly stopwatch: Stopwatch;
+  readonly decodeContent: boolean;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** A response (urllib3's `HTTPResponse`). Its body is in `data`, or is read in one of the other ways if streamed. */
+export class HTTPResponse {
+  status: number = 0;
+  /** Reason phrase; empty where the server sent none. */
+  reason: string = "";
+  /** 10, 11 or 20. */
+  version: number = 11;
+  /** Request method of the final hop. */
+  method: string = "";
+  /** Absolute URL of the final hop, without credentials. */
+  url: string = "";
+  /** The `Retry` after this request, with the history of what it took. */
+  retries: Retry | null = null;
+  #head = "";
+  #fieldsStart = 0;
+  #headers: HTTPHeaderDict | null = null;
+  #trailerText = "";
+  #trailers: HTTPHeaderDict | null = null;
+  #data: Buffer = EMPTY;
+  #bodyUsed = false;
+  #stopwatch: Stopwatch | null = null;
+  #decodeContent = true;
+  #chunked = false;
+  #streamed = false;
+  /** Bytes on the wire of a preloaded body. */
+  #wireBytes = 0;
+  /** Of a streamed body; of a preloaded one once somebody reads it like a stream. */
+  #reader: BodyReader | null = null;
+  #body: ReadableStream<Uint8Array> | null = null;
+  /** Of a preloaded response whose caller wants to give it back. */
+  #held: Connection | null = null;
+
+  constructor(init: HTTPResponseInit = {}) {
+    if (init === RECEIVED) return;
+    this.status = init.status ?? 0;
+    this.reason = init.reason ?? "";
+    this.version = init.version ?? 11;
+    this.method = init.method ?? "";
+    this.url = init.url ?? "";
+    this.retries = init.retries ?? null;
+    this.#headers = new HTTPHeaderDict(init.headers);
+    if (init.body !== undefined && init.body !== null) this.#data = Buffer.from(init.body as Uint8Array);
+    this.#wireBytes = this.#data.length;
+  }
+
+  /** @internal From a head on the wire; its fields are read when somebody asks for them. */
+  static received(head: Head, received: Received): HTTPResponse {
+    const response = new HTTPResponse(RECEIVED);
+    response.status = head.status;
+    response.reason = head.reason;
+    response.version = head.version;
+    response.method = received.method;
+    response.url = received.url;
+    response.#stopwatch = received.stopwatch;
+    response.#decodeContent = received.decodeContent;
+    response.#head = head.text;
+    response.#fieldsStart = head.fieldsStart;
+    return response;
+  }
+
+  /** @internal The body has come, `wireBytes` long before it was decoded. */
+  complete(data: Buffer, wireBytes: number, trailers: string): void {
+    this.#data = data;
+    this.#wireBytes = wireBytes;
+    this.#trailerText = trailers;
+  }
+
+  /** @internal The body will come. */
+  attach(reader: BodyReader, chunked: boolean): void {
+    this.#reader = reader;
+    this.#streamed = true;
+    this.#chunked = chunked;
+    watchForgotten(this, reader);
+  }
+
+  /** @internal The body that comes is wanted as a whole after all. */
+  async preload(): Promise<void> {
+    const reader = this.#reader!;
+    const data = await reader.readAll(this.#decodeContent);
+    const { wireBytes, trailers } = reader.source;
+    unwatch(reader);
+    this.#reader = null;
+    this.#streamed = false;
+    this.complete(data, wireBytes, trailers);
+  }
+
+  /** @internal Keeps the connection until `releaseConn` (urllib3's `release_conn=False`). */
+  hold(connection: Connection | null): void {
+    this.#held = connection;
+  }
+
+  /** Header fields, in the order and spelling in which they came. */
+  get headers(): HTTPHeaderDict {
+    this.#headers ??= HTTPHeaderDict.fromHead(this.#head, this.#fieldsStart);
+    return this.#headers;
+  }
+
+  /** Trailer fields of a chunked body (RFC 9110 §6.5); empty until the body has ended. */
+  get trailers(): HTTPHeaderDict {
+    const text = this.#reader?.source.trailers || this.#trailerText;
+    if (text === "") return new HTTPHeaderDict();
+    this.#trailers ??= HTTPHeaderDict.fromHead(text, 0);
+    return this.#trailers;
+  }
+
+  /** When things happened; `null` for a response that did not come over a connection. */
+  get timings(): Timings | null {
+    return this.#stopwatch?.timings() ?? null;
+  }
+
+  /** `HTTP/1.1` and the like. */
+  get versionString(): string {
+    return this.version === 20 ? "HTTP/2" : `HTTP/1.${this.version - 10}`;
+  }
+
+  /** Whether the status is 200 to 299. */
+  get ok(): boolean {
+    return this.status >= 200 && this.status <= 299;
+  }
+
+  /** The body that was preloaded, or read as a whole. */
+  get data(): Buffer {
+    return this.#data;
+  }
+
+  /** The connection, while the response owns one. */
+  get connection(): Connection | null {
+    return this.#held ?? this.#reader?.source.connection ?? null;
+  }
+
+  /**
+   * Whether nothing more comes: the body was preloaded, or a streamed one was read to its end or given up and its
+   * connection is gone. What has come and was not read yet keeps it open, whoever has the connection by then.
+   */
+  get isClosed(): boolean {
+    return !this.#streamed || this.#reader!.exhausted;
+  }
+
+  /** Whether the body was read, or began to be. */
+  get bodyUsed(): boolean {
+    return this.#bodyUsed || (this.#reader?.used ?? false);
+  }
+
+  /** The raw Location of a redirect, `null` where there is none, `false` if the status is not a redirect. */
+  redirectLocation(): string | null | false {
+    return isRedirectStatus(this.status) ? this.headers.get("location") : false;
+  }
+
+  /** The response itself below 400; throws `ResponseError` otherwise. */
+  raiseForStatus(): this {
+    if (this.status < 400) return this;
+    throw new ResponseError(`${this.status} ${this.reason}`.trim(), {
+      status: this.status,
+      phase: "head",
+    }).describe({
+      method: this.method,
+      url: this.url,
+    });
+  }
+
+  /** The body as text, in the charset of Content-Type, else UTF-8. */
+  async text(): Promise<string> {
+    return decodeText(await this.#whole(), this.headers.get("content-type"));
+  }
+
+  /** The body as JSON, in the charset of Content-Type, else UTF-8. Rejects with `SyntaxError` or `TypeError` if it is none. */
+  async json<T = unknown>(): Promise<T> {
+    return JSON.parse(decodeText(await this.#whole(), this.headers.get("content-type"), true)) as T;
+  }
+
+  /** The body as bytes of its own. */
+  async bytes(): Promise<Uint8Array> {
+    return new Uint8Array(await this.#whole());
+  }
+
+  /** The body as a buffer of its own. */
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return new Uint8Array(await this.#whole()).buffer as ArrayBuffer;
+  }
+
+  /** The body as a `Blob` of its Content-Type. */
+  async blob(): Promise<Blob> {
+    return new Blob([new Uint8Array(await this.#whole())], { type: this.headers.get("content-type") ?? "" });
+  }
+
+  /**
+   * The next `amount` bytes of the body, fewer only at its end; without `amount` all that is left.
+   * Rejects with `BodyUsedError` if it is to be raw after it was read decoded, or while another read is under way; with
+   * what broke the body off; with `InvalidArgumentError` for an `amount` that is no whole number.
+   */
+  async read(amount?: number | null, options: ReadOptions = {}): Promise<Buffer> {
+    const decode = this.#decodes(options);
+    const size = sizeOf(amount);
+    // Awaited here and in `read1`: a response with a read under way must not count as forgotten.
+    if (size !== Number.POSITIVE_INFINITY) return await this.#readable().read(size, decode);
+    const fresh = !this.bodyUsed;
+    const data = await this.#readable().readAll(decode);
+    if (fresh) this.#data = data;
+    return data;
+  }
+
+  /** What is there or comes next, at most `amount` bytes; empty at the end. */
+  async read1(amount?: number | null, options: ReadOptions = {}): Promise<Buffer> {
+    return await this.#readable().read1(sizeOf(amount), this.#decodes(options));
+  }
+
+  /**
+   * The body in pieces of `chunkSize` bytes (default 65_536), the last one shorter; of a chunked body as they come,
+   * none longer than that. Breaking off leaves the rest for another way of reading.
+   */
+  async *stream(
+    chunkSize: number | null = 65_536,
+    options: ReadOptions = {},
+  ): AsyncGenerator<Buffer, void, undefined> {
+    if (this.#chunked) {
+      yield* this.readChunked(chunkSize, options);
+      return;
+    }
+    const decode = this.#decodes(options);
+    const amount = sizeOf(chunkSize);
+    for (;;) {
+      const piece = await this.#readable().read(amount, decode);
+      if (piece.length === 0) return;
+      yield piece;
+    }
+  }
+
+  /** The chunks of a chunked body as they were sent, or pieces of them of at most `chunkSize` bytes. */
+  async *readChunked(
+    chunkSize?: number | null,
+    options: ReadOptions = {},
+  ): AsyncGenerator<Buffer, void, undefined> {
+    if (!this.#isChunked) {
+      const text = "Response is not chunked: Transfer-Encoding: chunked was not sent";
+      throw this.#describe(new ResponseNotChunked(text, { phase: "body" }));
+    }
+    const amount = sizeOf(chunkSize);
+    for (;;) {
+      const piece = await this.#readable().readChunk(amount, this.#decodes(options));
+      if (piece.length === 0) return;
+      yield piece;
+    }
+  }
+
+  /** The body as it comes. Breaking off gives the connection back or closes it. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      for (;;) {
+        const piece = await this.#readable().read1(Number.POSITIVE_INFINITY, this.#decodeContent);
+        if (piece.length === 0) return;
+        yield piece;
+      }
+    } finally {
+      this.releaseConn();
+    }
+  }
+
+  /** The body as a web stream of bytes, always the same one. Cancelling it closes the response. */
+  get body(): ReadableStream<Uint8Array> {
+    this.#body ??= webStream({ read1: (amount) => this.read1(amount), close: () => this.close() });
+    return this.#body;
+  }
+
+  /** The body as a Node stream. Destroying it closes the response. */
+  readable(): Readable {
+    return nodeStream({ read1: (amount) => this.read1(amount), close: () => this.releaseConn() });
+  }
+
+  /** Bytes of the body that came over the wire so far, before decoding. */
+  tell(): number {
+    return this.#reader?.source.wireBytes ?? this.#wireBytes;
+  }
+
+  /** Reads what is left and throws it away, without decoding; errors too. */
+  async drainConn(): Promise<void> {
+    if (this.#reader === null) return;
+    this.#reader.drop();
+    await this.#reader.source.drain();
+  }
+
+  /** Nobody will read the rest: the connection goes back if little of the body remains, else it is closed. */
+  releaseConn(): void {
+    this.#held?.release();
+    this.#held = null;
+    if (this.#reader === null) return;
+    this.#reader.source.abandon();
+    unwatch(this.#reader);
+  }
+
+  /** Closes the connection unless the body has ended. */
+  close(): void {
+    if (this.#reader === null) {
+      this.releaseConn();
+      return;
+    }
+    this.#reader.source.close();
+    unwatch(this.#reader);
+  }
+
+  [Symbol.dispose](): void {
+    this.releaseConn();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.releaseConn();
+  }
+
+  /** Of a preloaded body the pieces are gone: it counts as one chunk. */
+  get #isChunked(): boolean {
+    if (this.#streamed) return this.#chunked;
+    return /(?:^|,)[\t ]*chunked[\t ]*$/i.test(this.headers.get("transfer-encoding") ?? "");
+  }
+
+  #describe(error: HTTPError): HTTPError {
+    return this.method === "" ? error : error.describe({ method: this.method, url: this.url });
+  }
+
+  #decodes({ decodeContent }: ReadOptions): boolean {
+    return decodeContent ?? this.#decodeContent;
+  }
+
+  #readable(): BodyReader {
+    this.#reader ??= memoryReader(this.#data, this.#wireBytes);
+    return this.#reader;
+  }
+
+  /** All of the body, for those who want it in one piece. A preloaded one can be had again and again. */
+  async #whole(): Promise<Buffer> {
+    if (this.#reader === null) {
+      this.#bodyUsed = true;
+      return this.#data;
+    }
+    if (this.bodyUsed || this.#reader.source.dropped) {
+      const text = "The body was read already, is being read, or was given up";
+      throw this.#describe(new BodyUsedError(text, { phase: "body" }));
+    }
+    return this.read();
+  }
+}
+
+const RECEIVED: HTTPResponseInit = {};
+
+/** Bytes that a read asks for; none, or less than none, means as many as there are. */
+function sizeOf(amount: number | null | undefined): number {
+  if (amount === undefined || amount === null || amount < 0) return Number.POSITIVE_INFINITY;
+  if (Number.isInteger(amount) || amount === Number.POSITIVE_INFINITY) return amount;
+  throw new InvalidArgumentError(`an amount of bytes must be a whole number, not ${amount}`);
+}

@@ -1,0 +1,72 @@
+/** The TLS handshake: begun with the socket, or over a socket that a proxy has connected. */
+
+import type { NetConnectOpts, Socket } from "node:net";
+import { connect, type TLSSocket } from "node:tls";
+import { ReadTimeoutError } from "../../core/errors.ts";
+import { type Connecting, Phase, type PhaseLimits } from "../step.ts";
+import { SessionCache, type TlsSettings, toSslError, verifyPeer, warnInsecure } from "./settings.ts";
+
+/** TLS with one peer: its settings, and the sessions to be resumed with it. */
+export class TlsPeer {
+  readonly #settings: TlsSettings;
+  readonly #sessions = new SessionCache();
+
+  constructor(settings: TlsSettings) {
+    this.#settings = settings;
+  }
+
+  /** A socket that dials, then begins the handshake by itself. */
+  dialling(options: NetConnectOpts): TLSSocket {
+    return this.#connect(options);
+  }
+
+  /** A socket that begins the handshake over `socket`. */
+  over(socket: Socket): TLSSocket {
+    return this.#connect({ socket });
+  }
+
+  /** Waits for what `dialling` or `over` has begun. */
+  finish(socket: TLSSocket, limits: PhaseLimits, done: (error: Error | null) => void): Connecting {
+    const settings = this.#settings;
+    const { host } = settings;
+    const failed = (error: Error): Error => toSslError(error, host);
+    const phase = new Phase(socket, {
+      ...limits,
+      failed,
+      closed: () => failed(new Error("The peer closed the connection during the TLS handshake")),
+      timedOut: () => handshakeTimeout(limits.connectTimeout),
+      done,
+    });
+    socket.once("secureConnect", () => {
+      if (phase.over) return;
+      const error = verifyPeer(socket, settings);
+      // Who resumes a session is not checked anew: only a peer that passed may leave one.
+      if (error === null) this.#keepSessions(socket);
+      phase.end(error);
+    });
+    if (!settings.verified) warnInsecure(host);
+    return phase;
+  }
+
+  #connect(wire: NetConnectOpts | { socket: Socket }): TLSSocket {
+    const session = this.#sessions.take();
+    const resumed = session === undefined ? {} : { session };
+    const socket = connect({ ...wire, ...this.#settings.connect, ...resumed });
+    // Without a listener during the handshake Node lets sessions of TLS 1.2 go.
+    return socket.on("session", ignore);
+  }
+
+  #keepSessions(socket: TLSSocket): void {
+    socket.on("session", (ticket: Buffer) => this.#sessions.add(ticket));
+    // Resuming one of TLS 1.2 brings no other, but it may be used again.
+    const session = socket.getProtocol() === "TLSv1.2" && socket.isSessionReused() && socket.getSession();
+    if (session) this.#sessions.add(session);
+  }
+}
+
+function ignore(): void {}
+
+function handshakeTimeout(connectTimeout: number): ReadTimeoutError {
+  const text = `Read timed out during the TLS handshake. (connect timeout=${connectTimeout} ms)`;
+  return new ReadTimeoutError(text, { phase: "tls" });
+}

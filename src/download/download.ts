@@ -1,0 +1,283 @@
+/** `downloadTo`: a URL into a file that is either complete or not there, going on where an earlier try broke off. */
+
+import { createHash, type Hash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { appendQuery, type QuerySource, urlencode } from "../body/request/urlencode.ts";
+import type { RequestOptions } from "../client/options.ts";
+import type { RequestMethods } from "../client/request-methods.ts";
+import type { HTTPResponse } from "../client/response/response.ts";
+import { IncompleteRead, InvalidArgumentError, ProtocolError, ResponseError } from "../core/errors.ts";
+import { HTTPHeaderDict } from "../core/headers.ts";
+import { redact } from "../core/redact.ts";
+import { isStrongTag, PartFile, type PartOrigin } from "./part-file.ts";
+
+/** Options of `downloadTo`: those of a request, and what is to become of the file. */
+export interface DownloadOptions extends Omit<RequestOptions, "preloadContent" | "releaseConn"> {
+  /** What the file must hash to; `algorithm` as for `crypto.createHash`, `value` in hex. */
+  digest?: { algorithm: string; value: string } | undefined;
+  /** Whether what an earlier try left is gone on with. Default true. */
+  resume?: boolean | undefined;
+  /** Permissions of a new file, as for `fs.open`. Default 0o666, less the process's umask. */
+  mode?: number | undefined;
+}
+
+/** What `downloadTo` gives. */
+export interface DownloadResult {
+  /** The file, absolute. */
+  path: string;
+  /** Size of the file. */
+  bytes: number;
+  /** Bytes that were there from an earlier try. */
+  resumedFrom: number;
+  /** The last response; its body has been read. */
+  response: HTTPResponse;
+}
+
+/** What makes the requests: a manager, or a pool. */
+export type Requester = Pick<RequestMethods, "request" | "headers">;
+
+/** Targets that this process is writing now. */
+const underWay = new Set<string>();
+
+/**
+ * Downloads `url` into the file `path`, which appears only when it is complete; a file that is there is replaced. Until
+ * then the bytes are in `<path>.part`, and what is needed to resume in `<path>.part.json`: if the download breaks off,
+ * the next call asks for the rest (`Range` with `If-Range`, RFC 9110 §14), and begins anew if the server has another
+ * version by now. Unless the caller sends an `Accept-Encoding`, none is accepted; what comes encoded all the same is
+ * stored decoded, and cannot be resumed.
+ *
+ * Rejects as `request` does; with `ResponseError` for a status other than 200 or a digest that does not match; with
+ * `IncompleteRead` or `ProtocolError` for a wrong length; with `InvalidArgumentError`; and with the file system's errors.
+ * After an abort, too, the part stays for the next call.
+ */
+export async function downloadTo(
+  manager: Requester,
+  url: string,
+  path: string,
+  options: DownloadOptions = {},
+): Promise<DownloadResult> {
+  const target = resolve(path);
+  await checkTarget(target);
+  const download = new Download(manager, url, target, options);
+  if (underWay.has(target)) throw new InvalidArgumentError(`${target} is being downloaded already`);
+  underWay.add(target);
+  try {
+    return await download.run();
+  } finally {
+    underWay.delete(target);
+  }
+}
+
+class Download {
+  readonly #manager: Requester;
+  readonly #url: string;
+  readonly #target: string;
+  readonly #request: RequestOptions;
+  readonly #headers: HTTPHeaderDict;
+  readonly #digest: DownloadOptions["digest"];
+  readonly #resume: boolean;
+  readonly #mode: number;
+  #part!: PartFile;
+  #hash: Hash | null;
+  #resumedFrom = 0;
+  /** Length of the whole; `null` where unknown. */
+  #total: number | null = null;
+  /** What has come can never become the file. */
+  #spoilt = false;
+
+  constructor(manager: Requester, url: string, target: string, options: DownloadOptions) {
+    const { digest, resume = true, mode = 0o666, fields, ...request } = options;
+    const query = urlencode((fields ?? {}) as QuerySource);
+    this.#manager = manager;
+    this.#url = query === "" ? url : appendQuery(url, query);
+    this.#target = target;
+    this.#request = request;
+    this.#digest = digest;
+    this.#hash = newHash(digest);
+    this.#headers = requestHeaders(options.headers ?? manager.headers);
+    this.#resume = resume && this.#headers.get("accept-encoding") === "identity";
+    this.#mode = mode;
+  }
+
+  async run(): Promise<DownloadResult> {
+    this.#part = await PartFile.open(this.#target, this.#resume ? redact(this.#url) : null, this.#mode);
+    try {
+      const response = await this.#fetch();
+      this.#checkDigest(response);
+      await this.#part.publish();
+      const { size: bytes } = this.#part;
+      return { path: this.#target, bytes, resumedFrom: this.#resumedFrom, response };
+    } catch (error) {
+      // What broke off the download is the news, not what may go wrong in cleaning up.
+      await (this.#spoilt ? this.#part.discard() : this.#part.leave()).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Asks until all is there: a second time if there was nothing to resume, or for what a 206 has left out. */
+  async #fetch(): Promise<HTTPResponse> {
+    const offset = await this.#wind();
+    this.#resumedFrom = offset;
+    for (let from = offset; ; from = this.#part.size) {
+      const response = await this.#ask(from);
+      try {
+        const end = await this.#accept(response, from);
+        if (end === "again") continue;
+        await this.#store(response, end);
+      } finally {
+        response.releaseConn();
+      }
+      if (this.#total === null || this.#part.size >= this.#total) return response;
+    }
+  }
+
+  /** Where to go on. Of a part that is whole the last byte is asked for again, to see that it still is the same. */
+  async #wind(): Promise<number> {
+    const { origin, size } = this.#part;
+    if (origin === null) return 0;
+    const whole = origin.length !== null && size >= origin.length;
+    if (whole) await this.#part.truncate(Math.max(0, origin.length - 1));
+    if (this.#hash !== null) await this.#part.hashInto(this.#hash);
+    return this.#part.size;
+  }
+
+  #ask(from: number): Promise<HTTPResponse> {
+    const headers = this.#headers.copy();
+    const origin = this.#part.origin;
+    if (from > 0 && origin !== null) {
+      headers.set("Range", `bytes=${from}-`);
+      headers.set("If-Range", origin.etag ?? origin.lastModified!);
+    }
+    return this.#manager.request("GET", this.#url, { ...this.#request, headers, preloadContent: false });
+  }
+
+  /** The size of the part once this response is in it, `null` where unknown; or to ask again from the beginning. */
+  async #accept(response: HTTPResponse, from: number): Promise<number | null | "again"> {
+    const { status } = response;
+    if (from > 0 && (status === 206 || status === 416)) {
+      const range = status === 206 ? contentRange(response) : null;
+      if (range !== null && this.#continues(response, range, from)) {
+        this.#total = range.total ?? this.#part.origin?.length ?? null;
+        return range.end;
+      }
+      await this.#begin(null);
+      return "again";
+    }
+    response.raiseForStatus();
+    if (status !== 200) throw this.#failure(ResponseError, `${status} is no answer to store`, response);
+    this.#total = response.headers.has("content-encoding") ? null : contentLength(response);
+    await this.#begin(originOf(redact(this.#url), response));
+    return this.#total;
+  }
+
+  #continues(response: HTTPResponse, range: ContentRange, from: number): boolean {
+    const origin = this.#part.origin!;
+    const { headers } = response;
+    if (range.start !== from || headers.has("content-encoding")) return false;
+    if (range.total !== null && origin.length !== null && range.total !== origin.length) return false;
+    // A range may be shorter than what was asked for: where the file ends must be known.
+    if (range.total === null && origin.length === null) return false;
+    if (origin.etag !== null) return (headers.get("etag") ?? origin.etag) === origin.etag;
+    return (headers.get("last-modified") ?? origin.lastModified) === origin.lastModified;
+  }
+
+  async #begin(origin: PartOrigin | null): Promise<void> {
+    await this.#part.restart(origin);
+    this.#resumedFrom = 0;
+    this.#hash = newHash(this.#digest);
+  }
+
+  async #store(response: HTTPResponse, end: number | null): Promise<void> {
+    for await (const piece of response) {
+      this.#hash?.update(piece);
+      await this.#part.append(piece);
+    }
+    const { size } = this.#part;
+    if (end === null || size === end) return;
+    const { method, url } = response;
+    if (size < end) throw new IncompleteRead(size, end - size).describe({ method, url });
+    this.#spoilt = true;
+    throw this.#failure(ProtocolError, `The body is ${size - end} bytes longer than announced`, response);
+  }
+
+  #checkDigest(response: HTTPResponse): void {
+    if (this.#hash === null || this.#digest === undefined) return;
+    const { algorithm, value } = this.#digest;
+    const actual = this.#hash.digest("hex");
+    if (actual === value.toLowerCase()) return;
+    this.#spoilt = true;
+    throw this.#failure(ResponseError, `The ${algorithm} digest is ${actual}, not ${value}`, response);
+  }
+
+  #failure(
+    Failure: typeof ResponseError | typeof ProtocolError,
+    message: string,
+    response: HTTPResponse,
+  ): Error {
+    const { status, method, url } = response;
+    return new Failure(message, { status, phase: "body" }).describe({ method, url });
+  }
+}
+
+/** Part of a whole: `end` is exclusive, `total` is `null` where unknown. */
+interface ContentRange {
+  start: number;
+  end: number;
+  total: number | null;
+}
+
+/** RFC 9110 §14.4. */
+function contentRange(response: HTTPResponse): ContentRange | null {
+  const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/i.exec(response.headers.get("content-range") ?? "");
+  if (match === null) return null;
+  const [start, last] = [Number(match[1]), Number(match[2])];
+  const total = match[3] === "*" ? null : Number(match[3]);
+  return last < start || (total !== null && last >= total) ? null : { start, end: last + 1, total };
+}
+
+function contentLength(response: HTTPResponse): number | null {
+  const value = response.headers.get("content-length") ?? "";
+  return /^\d+$/.test(value) ? Number(value) : null;
+}
+
+/** What is needed to resume; `null` if a later version could not be told from this one. */
+function originOf(url: string, response: HTTPResponse): PartOrigin | null {
+  const { headers } = response;
+  if (headers.has("content-encoding")) return null;
+  const tag = headers.get("etag");
+  const etag = isStrongTag(tag) ? tag : null;
+  const lastModified = etag === null && isStrongDate(headers) ? headers.get("last-modified") : null;
+  if (etag === null && lastModified === null) return null;
+  return { url, etag, lastModified, length: contentLength(response) };
+}
+
+/** A date tells versions apart if no other one can have come in the same second (RFC 9110 §8.8.2.2). */
+function isStrongDate(headers: HTTPHeaderDict): boolean {
+  const age = Date.parse(headers.get("date") ?? "") - Date.parse(headers.get("last-modified") ?? "");
+  return age >= 1000;
+}
+
+function newHash(digest: DownloadOptions["digest"]): Hash | null {
+  if (digest === undefined) return null;
+  if (!/^[0-9a-f]+$/i.test(digest.value)) throw new InvalidArgumentError("digest.value must be hexadecimal");
+  try {
+    return createHash(digest.algorithm);
+  } catch (cause) {
+    throw new InvalidArgumentError(`unknown digest algorithm: ${digest.algorithm}`, { cause });
+  }
+}
+
+function requestHeaders(source: ConstructorParameters<typeof HTTPHeaderDict>[0]): HTTPHeaderDict {
+  const headers = new HTTPHeaderDict(source);
+  for (const name of ["Range", "If-Range"]) {
+    if (headers.has(name)) throw new InvalidArgumentError(`downloadTo sets ${name} itself`);
+  }
+  if (!headers.has("accept-encoding")) headers.set("Accept-Encoding", "identity");
+  return headers;
+}
+
+async function checkTarget(target: string): Promise<void> {
+  const found = await stat(target).catch(() => null);
+  if (found?.isDirectory()) throw new InvalidArgumentError(`${target} is a folder`);
+}

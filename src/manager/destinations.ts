@@ -1,0 +1,34 @@
+/** A pool and a URL -> the hop of a request. */
+
+import type { HTTPConnectionPool } from "../client/connection-pool.ts";
+import type { Hop, PendingHop } from "../client/request.ts";
+import type { Url } from "../core/url.ts";
+
+/** The hop to `url` on its pool. */
+export function hopTo(pool: HTTPConnectionPool, url: Url): Hop {
+  return pool.hop(url.requestUri, absoluteUrl(url), pool.forwards ? url.netloc! : undefined);
+}
+
+/** The hop to `url` on a pool that is still being found. */
+export function pendingHop(found: Promise<HTTPConnectionPool>, url: Url): PendingHop {
+  return { url: absoluteUrl(url), chosen: found.then((pool) => hopTo(pool, url)) };
+}
+
+/** Without userinfo and fragment: what is sent, and shown. */
+export function absoluteUrl(url: Url): string {
+  return `${url.scheme ?? "http"}://${url.netloc}${url.requestUri}`;
+}
+
+/** Whether `url` is `prefix` itself, or goes on with a path. */
+export function isUnder(url: string, prefix: string): boolean {
+  if (!url.startsWith(prefix)) return false;
+  return url.length === prefix.length || url.charCodeAt(prefix.length) === 47;
+}
+
+/** The target is what follows the origin, as it stands. */
+export function plainHop(pool: HTTPConnectionPool, url: string, origin: string): Hop {
+  const host = pool.forwards ? origin.slice(origin.indexOf("://") + 3) : undefined;
+  return url.length === origin.length
+    ? pool.hop("/", `${url}/`, host)
+    : pool.hop(url.slice(origin.length), url, host);
+}

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { describe, it } from "node:test";
+import { Upload, type UploadPart } from "../../../src/connection/http1/upload.ts";
+
+type Parts = AsyncIterable<UploadPart> | Iterable<UploadPart>;
+
+/** What reached the socket: one entry for each system call. */
+async function upload(parts: Parts, length?: number): Promise<{ calls: Buffer[][]; ended: Promise<void> }> {
+  const calls: Buffer[][] = [];
+  const socket = new Duplex({
+    read() {},
+    write(chunk, _encoding, done) {
+      calls.push([Buffer.from(chunk)]);
+      done();
+    },
+    writev(chunks, done) {
+      calls.push(chunks.map(({ chunk }) => Buffer.from(chunk as Buffer)));
+      done();
+    },
+  });
+  const ended = new Promise<void>((resolve, reject) => {
+    const observer = { onSent() {}, onUploaded: resolve, onUploadFailed: reject };
+    void new Upload(socket as unknown as Socket, { length, open: () => parts }, observer).run();
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  return { calls, ended };
+}
+
+const text = (calls: Buffer[][]): string => Buffer.concat(calls.flat()).toString("latin1");
+
+describe("upload", () => {
+  it("sends the parts that the source has at hand with one system call", async () => {
+    const { calls, ended } = await upload(["ab", "cde"]);
+    await ended;
+    assert.equal(calls.length, 1);
+    assert.equal(text(calls), "2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n");
+  });
+
+  it("does not hold back a part when the source has to be waited for", async () => {
+    let goOn = (): void => {};
+    const waits = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    async function* parts(): AsyncGenerator<string> {
+      yield "ab";
+      await waits;
+      yield "cd";
+    }
+    const { calls, ended } = await upload(parts(), 4);
+    assert.equal(text(calls), "ab");
+    goOn();
+    await ended;
+    assert.equal(text(calls), "abcd");
+  });
+
+  it("bounds what it gathers, in bytes and in parts", async () => {
+    const large = Array.from({ length: 64 }, () => Buffer.alloc(65_536, "x"));
+    const bytes = await upload(large, 64 * 65_536);
+    await bytes.ended;
+    const lengths = bytes.calls.map((call) => Buffer.concat(call).length);
+    assert.equal(Math.max(...lengths), 524_288);
+    const parts = await upload(Array(2000).fill("x"), 2000);
+    await parts.ended;
+    assert.equal(Math.max(...parts.calls.map((call) => call.length)), 256);
+  });
+
+  it("sends a large part before it asks for the next: the source may use its memory again", async () => {
+    const memory = Buffer.alloc(100_000);
+    function* parts(): Generator<Buffer> {
+      for (const letter of "abc") yield memory.fill(letter);
+    }
+    const { calls, ended } = await upload(parts(), 300_000);
+    await ended;
+    assert.equal(text(calls), ["a", "b", "c"].map((letter) => letter.repeat(100_000)).join(""));
+  });
+});
