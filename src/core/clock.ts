@@ -19,6 +19,11 @@ export interface Clock {
   wallNow(): number;
   /** Calls `callback` once after `delay`. Unless `keepAlive`, a program with nothing else to do may end first. */
   setTimer(callback: () => void, delay: number, keepAlive?: boolean): Timer;
+  /**
+   * Called by a timer, calls `callback` once the event loop has looked at all sockets. The loop may have been blocked:
+   * what the timer waited for may be there already, unread.
+   */
+  afterPoll(callback: () => void): void;
 }
 
 class NodeTimer implements Timer {
@@ -57,4 +62,25 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wallNow: () => Date.now(),
   setTimer: (callback, delay, keepAlive = false) => new NodeTimer(callback, delay, keepAlive),
+  afterPoll: (callback) => void setImmediate(callback),
 };
+
+/** Keeps the process alive while something is pending that no socket and no timer of its own stands for. */
+export class ProcessHold {
+  #count = 0;
+  #handle: NodeJS.Timeout | null = null;
+
+  /** One more is pending. */
+  begin(): void {
+    if (this.#count++ > 0) return;
+    if (this.#handle === null) this.#handle = setInterval(ignore, LONGEST_TIMER);
+    else this.#handle.ref();
+  }
+
+  /** One less is pending. */
+  end(): void {
+    if (--this.#count === 0) this.#handle?.unref();
+  }
+}
+
+function ignore(): void {}

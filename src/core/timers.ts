@@ -4,6 +4,10 @@
  * All entries of one duration stand in one list, in the order in which they end; one platform timer per list waits for
  * the first of them. Arming and disarming touch two pointers. An entry fires at its end or up to a few milliseconds
  * later, never before.
+ *
+ * A blocked event loop is not the peer's silence:
+ *  1. an entry fires only after the sockets were looked at once more: what it waited for may be there already;
+ *  2. a list that fires late waits once more, for as long as it was late: a handshake needs its round trips.
  */
 
 import type { Clock, Timer } from "./clock.ts";
@@ -31,6 +35,9 @@ export class TimerEntry {
   }
 }
 
+/** A timer that fires this late, in ms, says that the event loop was blocked. */
+const BLOCKED = 50;
+
 class TimerList {
   readonly #clock: Clock;
   readonly duration: number;
@@ -38,6 +45,10 @@ class TimerList {
   #first: TimerEntry | null = null;
   #last: TimerEntry | null = null;
   #timer: Timer | null = null;
+  /** When the platform timer was to fire. */
+  #due = 0;
+  /** Whether lateness was made up for already. */
+  #excused = false;
 
   constructor(clock: Clock, duration: number, onEmpty: () => void) {
     this.#clock = clock;
@@ -52,7 +63,7 @@ class TimerList {
     if (this.#last === null) this.#first = entry;
     else this.#last.next = entry;
     this.#last = entry;
-    this.#timer ??= this.#clock.setTimer(() => this.#fire(), this.duration);
+    if (this.#timer === null) this.#wait(now, this.duration);
   }
 
   remove(entry: TimerEntry): void {
@@ -71,10 +82,27 @@ class TimerList {
     return true;
   }
 
+  #wait(now: number, delay: number): void {
+    this.#due = now + delay;
+    this.#timer = this.#clock.setTimer(() => this.#fire(), delay);
+  }
+
   /** The platform timer is left running when its entry goes: it looks again at the first one then. */
   #fire(): void {
-    this.#timer = null;
     const now = this.#clock.now();
+    const late = now - this.#due;
+    if (this.#first === null || this.#first.end > now) this.#judge(now);
+    else if (late > BLOCKED && !this.#excused) {
+      this.#excused = true;
+      this.#wait(now, Math.min(late, this.duration));
+    } else this.#clock.afterPoll(() => this.#judge(now));
+  }
+
+  #judge(now: number): void {
+    // Swept meanwhile.
+    if (this.#timer === null) return;
+    this.#timer = null;
+    this.#excused = false;
     try {
       for (let entry = this.#first; entry !== null && entry.end <= now; entry = this.#first) {
         this.remove(entry);
@@ -83,7 +111,7 @@ class TimerList {
     } finally {
       if (this.#first === null) {
         if (this.#timer === null) this.#onEmpty();
-      } else this.#timer ??= this.#clock.setTimer(() => this.#fire(), Math.max(1, this.#first.end - now));
+      } else if (this.#timer === null) this.#wait(now, Math.max(1, this.#first.end - now));
     }
   }
 }

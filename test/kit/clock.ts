@@ -40,6 +40,16 @@ export class VirtualClock implements Clock {
     return { cancel: () => this.#timers.delete(timer) };
   }
 
+  /** The virtual loop has polled as soon as everything that is due now has run. */
+  afterPoll(callback: () => void): void {
+    this.setTimer(callback, 0);
+  }
+
+  /** The event loop is blocked for `ms`: time goes on, timers that become due run late. */
+  block(ms: number): void {
+    this.#now += ms;
+  }
+
   /** Lets `ms` pass; timers that become due run in their order, each at its own time. */
   advance(ms: number): void {
     const end = this.#now + ms;

@@ -281,6 +281,7 @@ function manualClock(): ManualClock {
       timers.add(timer);
       return { cancel: () => void timers.delete(timer) };
     },
+    afterPoll: (callback) => callback(),
     advance: (ms) => {
       now += ms;
       for (const timer of [...timers].filter(({ due }) => due <= now)) {
