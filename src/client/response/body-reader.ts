@@ -8,7 +8,7 @@ import { createDecoder, type Decoder } from "../../body/response/decode.ts";
 import { BodyUsedError, DecodeError, type ErrorFacts, HTTPError, IncompleteRead } from "../../core/errors.ts";
 import type { BodySource, Piece } from "./body-source.ts";
 
-/** What is decoded at once where the caller names no amount. */
+/** What is decoded at a time, however much the caller asks for: between two steps a read can be ended. */
 const STEP = 65_536;
 
 const EMPTY = Buffer.alloc(0);
@@ -83,7 +83,10 @@ export class BodyReader {
   async read(amount: number, decode: boolean): Promise<Buffer> {
     this.#begin(decode, true, "read");
     try {
-      while (this.#buffer.length < amount && (await this.#fill(amount - this.#buffer.length))) {
+      while (
+        this.#buffer.length < amount &&
+        (await this.#fill(Math.min(amount - this.#buffer.length, STEP)))
+      ) {
         // Until there is enough, or no more.
       }
       return this.#buffer.get(amount);
@@ -96,7 +99,8 @@ export class BodyReader {
   async read1(amount: number, decode: boolean): Promise<Buffer> {
     this.#begin(decode, true, "read1");
     try {
-      while (amount > 0 && this.#buffer.length === 0 && (await this.#fill(amount))) {
+      const step = Math.min(amount, STEP);
+      while (amount > 0 && this.#buffer.length === 0 && (await this.#fill(step))) {
         // A decoder may need more than one part to give a byte.
       }
       return this.#buffer.get(amount);
@@ -144,9 +148,11 @@ export class BodyReader {
     return true;
   }
 
-  /** Brings up to `amount` bytes more into the buffer; false at the end. */
+  /** Brings up to `amount` bytes more into the buffer, or one part where nothing is to be decoded; false at the end. */
   async #fill(amount: number): Promise<boolean> {
-    if (this.#decoder?.hasUnconsumedTail !== true) {
+    const more = this.#decoder?.hasUnconsumedTail === true;
+    if (more && (this.source.destroyed || this.source.dropped)) await this.#breakOff();
+    if (!more) {
       const piece = this.source.take() ?? (await this.#next());
       if (piece !== null) {
         this.#buffer.put(await this.#decode(piece.bytes, amount));
@@ -157,6 +163,12 @@ export class BodyReader {
     }
     this.#buffer.put(await this.#decode(EMPTY, amount));
     return true;
+  }
+
+  /** Nobody wants what the decoder still holds. Rejects with the reason. */
+  async #breakOff(): Promise<void> {
+    this.#decoder?.close();
+    await this.source.next();
   }
 
   async #next(): Promise<Piece | null> {

@@ -46,6 +46,7 @@ export class BodySource {
   #untold = false;
   #wake: (() => void) | null = null;
   #dropped = false;
+  #destroyed = false;
   /** What may still come before the connection is not worth it any more. */
   #draining: { bytes: number; timer: Timer | null } | null = null;
   #drained: (() => void)[] = [];
@@ -82,6 +83,11 @@ export class BodySource {
   /** Whether the body broke off. */
   get failed(): boolean {
     return this.#error !== null;
+  }
+
+  /** Whether the body was ended from this side: by a signal, a deadline, or an error of its reader. */
+  get destroyed(): boolean {
+    return this.#destroyed;
   }
 
   /** Whether somebody said, before the end, that nobody will read the rest. */
@@ -201,6 +207,7 @@ export class BodySource {
     if (this.#ended) return;
     this.#clear();
     this.#error = { reason };
+    this.#destroyed = true;
     this.#cut();
   }
 
