@@ -3,7 +3,7 @@
  *
  *  1. A hop is a pool and a target; its message is written once (message.ts).
  *  2. An attempt waits for a connection, sends the message and takes the answer (attempt.ts).
- *  3. A failure is sent again silently if nothing can have come of it (policy/resend.ts), else `Retry` decides.
+ *  3. A failure is sent again silently if nothing can have come of it (policy/repeatable.ts), else `Retry` decides.
  *  4. A redirect is the next hop, with its own pool; `Retry` counts it (policy/redirect.ts).
  *  5. An answer whose status asks for another try gets one, if `Retry` says so.
  *  6. Between attempts lies `Retry`'s wait; signal and deadline end everything at any point (guard.ts).
@@ -14,9 +14,8 @@ import type { Clock } from "../core/clock.ts";
 import { HTTPError, MaxRetryError, ProtocolError, UnrewindableBodyError } from "../core/errors.ts";
 import { type AttemptMessage, type RequestStartMessage, trace } from "../core/trace.ts";
 import { parseUrl, type Url } from "../core/url.ts";
-import { hasIdempotencyKey } from "../policy/idempotency.ts";
 import { isRedirect, isRedirectStatus, nextHop } from "../policy/redirect.ts";
-import { mayResend } from "../policy/resend.ts";
+import { hasIdempotencyKey, mayResend } from "../policy/repeatable.ts";
 import { isRetryable, type Retry } from "../policy/retry.ts";
 import { Attempt, type Judge, type Settler } from "./attempt.ts";
 import { Guard } from "./guard.ts";
@@ -427,8 +426,12 @@ class Journey implements Judge, Settler {
   #asksForRetry(response: HTTPResponse): boolean {
     const { status } = response;
     if (status < 400 && !this.#retries.statusForcelist.has(status)) return false;
-    const hasRetryAfter = (response.headers.get("retry-after") ?? "") !== "";
-    return this.#retries.isRetry(this.#call.method, status, hasRetryAfter, this.#idempotent);
+    return this.#retries.retriesAnswer(this.#call.method, response, {
+      idempotent: this.#idempotent,
+      wallNow: this.#clock.wallNow(),
+      timeLeft: this.#call.settings.deadline - (this.#clock.now() - this.#startedAt),
+      url: this.#url,
+    });
   }
 
   /** Counts the answer as a failure. When the retries are used up: throws if `raise`, else `null`. */

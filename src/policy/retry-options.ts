@@ -2,8 +2,8 @@
 
 import { InvalidArgumentError } from "../core/errors.ts";
 import { redact } from "../core/redact.ts";
-import { IDEMPOTENT_METHODS } from "./idempotency.ts";
-import { lockedSet } from "./locked-set.ts";
+import { show } from "./option-values.ts";
+import { IDEMPOTENT_METHODS, lockedSet } from "./repeatable.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
 /** How many failures of a kind are allowed: `null` any number, `false` none, and the error comes as it is. */
@@ -108,6 +108,24 @@ export const DEFAULT_REMOVE_HEADERS_ON_REDIRECT: ReadonlySet<string> = lockedSet
 const NO_STATUS: ReadonlySet<number> = lockedSet([]);
 const NO_HISTORY: readonly RetryHistoryEntry[] = Object.freeze([]);
 
+/** What other libraries call these options. */
+export const OTHER_RETRY_NAMES: ReadonlyMap<string, keyof RetryOptions> = new Map([
+  ["attempts", "total"],
+  ["limit", "total"],
+  ["maxRetries", "total"],
+  ["retries", "total"],
+  ["methods", "allowedMethods"],
+  ["methodWhitelist", "allowedMethods"],
+  ["statusCodes", "statusForcelist"],
+  ["statuses", "statusForcelist"],
+  ["backoff", "backoffFactor"],
+  ["delay", "backoffFactor"],
+  ["backoffLimit", "backoffMax"],
+  ["maxTimeout", "backoffMax"],
+  ["maxRetryAfter", "retryAfterMax"],
+  ["jitter", "fullJitter"],
+]);
+
 /**
  * The options with their defaults, checked.
  * @throws {InvalidArgumentError} if one makes no sense.
@@ -160,6 +178,13 @@ export function historyEntry(entry: RetryHistoryEntry): RetryHistoryEntry {
   });
 }
 
+/** Entries that were made here are kept as they are. */
+function keptEntry(entry: unknown): RetryHistoryEntry {
+  if (typeof entry !== "object" || entry === null)
+    throw new InvalidArgumentError(`Retry history must hold entries, not ${show(entry)}`);
+  return Object.isFrozen(entry) ? (entry as RetryHistoryEntry) : historyEntry(entry as RetryHistoryEntry);
+}
+
 function count<T extends RetryCount>(name: string, value: unknown, fallback: T): RetryCount {
   if (value === undefined) return fallback;
   if (value === null || value === false) return value;
@@ -205,7 +230,7 @@ function strings(name: string, values: unknown): string[] {
 
 function statusSet(statuses: RetryOptions["statusForcelist"]): Membership<number> {
   if (statuses === undefined || statuses === null) return NO_STATUS;
-  if (isCollection(statuses)) return lockedSet(statuses as Iterable<number>);
+  if (isCollection(statuses)) return lockedSet([...statuses].map(checkStatus));
   if (typeof statuses === "object" && typeof (statuses as Membership<number>).has === "function")
     return statuses as Membership<number>;
   throw new InvalidArgumentError(
@@ -213,9 +238,17 @@ function statusSet(statuses: RetryOptions["statusForcelist"]): Membership<number
   );
 }
 
+function checkStatus(status: unknown): number {
+  if (Number.isInteger(status) && (status as number) >= 100 && (status as number) <= 999)
+    return status as number;
+  throw new InvalidArgumentError(
+    `Retry statusForcelist must hold statuses as numbers, such as 503, not ${show(status)}`,
+  );
+}
+
 function historyOf(history: unknown): readonly RetryHistoryEntry[] {
   if (history === undefined) return NO_HISTORY;
-  if (isCollection(history)) return Object.freeze([...history] as RetryHistoryEntry[]);
+  if (isCollection(history)) return Object.freeze([...history].map(keptEntry));
   throw new InvalidArgumentError(`Retry history must be an iterable of entries, not ${show(history)}`);
 }
 
@@ -228,8 +261,4 @@ function budgetOf(budget: unknown): RetryBudget | null {
 /** Iterable, and not a string, whose parts are never what is meant. */
 function isCollection(value: unknown): value is Iterable<unknown> {
   return typeof value === "object" && value !== null && Symbol.iterator in value;
-}
-
-function show(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

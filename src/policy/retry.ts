@@ -6,9 +6,8 @@
 import { inspect } from "node:util";
 import { systemClock } from "../core/clock.ts";
 import { InvalidHeader, MaxRetryError, ResponseError } from "../core/errors.ts";
-import { kindOf } from "./failure.ts";
-import { IDEMPOTENT_METHODS } from "./idempotency.ts";
-import { lockedSet } from "./locked-set.ts";
+import { isPlainObject, refuseUnknown } from "./option-values.ts";
+import { IDEMPOTENT_METHODS, isDeterministic, kindOf, lockedSet } from "./repeatable.ts";
 import { retryAfterDelay } from "./retry-after.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 import {
@@ -17,6 +16,7 @@ import {
   DEFAULT_RETRY_AFTER_MAX,
   historyEntry,
   type Membership,
+  OTHER_RETRY_NAMES,
   type RetryCount,
   type RetryHistoryEntry,
   type RetryOptions,
@@ -24,7 +24,7 @@ import {
   retrySettings,
 } from "./retry-options.ts";
 
-export { isRetryable } from "./failure.ts";
+export { isRetryable } from "./repeatable.ts";
 export type { Membership, RetryCount, RetryHistoryEntry, RetryOptions } from "./retry-options.ts";
 
 /** What `Retry` needs of a response. */
@@ -54,6 +54,21 @@ export interface WaitFacts {
   /** Gives numbers in [0, 1). Default `Math.random`. */
   random?: (() => number) | undefined;
 }
+
+/** When an answer is judged: see {@link Retry.retriesAnswer}. */
+export interface AnswerFacts {
+  /** The request may be repeated whatever its method, as with an idempotency key. Default false. */
+  idempotent?: boolean | undefined;
+  /** ms since the epoch. Default: now. */
+  wallNow?: number | undefined;
+  /** ms until the deadline of the request. Default: no deadline. */
+  timeLeft?: number | undefined;
+  /** For the error. */
+  url?: string | null | undefined;
+}
+
+/** What an option named `retries` may be: see {@link Retry.from}. */
+export type RetryLike = number | boolean | Retry | RetryOptions | null | undefined;
 
 /** What a number of retries means where it stands: see {@link Retry.fromInt}. */
 export interface FromIntOptions {
@@ -137,14 +152,27 @@ export class Retry implements RetrySettings {
   declare readonly budget: RetryBudget | null;
 
   constructor(options: RetryOptions = {}) {
+    // A subclass may have options of its own.
+    if (new.target === Retry) refuseUnknown("Retry", options ?? {}, FIELDS, OTHER_RETRY_NAMES);
     Object.assign(this, retrySettings(options));
     if (new.target === Retry) Object.freeze(this);
     else lockFields(this); // A subclass may have fields to add.
   }
 
   /**
-   * The `Retry` that an option named `retries` means: a `Retry` itself, a number a total, `true` one, `false` none at
-   * all; `null` and `undefined` the default.
+   * The `Retry` that an option named `retries` means: as {@link fromInt}, and a plain object stands for the options of
+   * a new `Retry`.
+   * @throws {InvalidArgumentError} for anything else, and for an option that is not known.
+   */
+  static from(retries: RetryLike, options: FromIntOptions = {}): Retry {
+    if (!isPlainObject(retries))
+      return this.fromInt(retries as number | boolean | Retry | null | undefined, options);
+    return new this(options.redirect === false ? { redirect: false, ...retries } : retries);
+  }
+
+  /**
+   * A `Retry` itself, a number a total, `true` one, `false` none at all; `null` and `undefined` the default (urllib3's
+   * `from_int`).
    * @throws {InvalidArgumentError} for anything else.
    */
   static fromInt(
@@ -174,7 +202,6 @@ export class Retry implements RetrySettings {
   increment(failure: RetryFailure = {}): this {
     const { response } = failure;
     const location = (!failure.error && response?.redirectLocation()) || null;
-    const counts = this.#spend(failure, location !== null);
     const entry = historyEntry({
       method: failure.method ?? null,
       url: failure.url ?? null,
@@ -182,6 +209,9 @@ export class Retry implements RetrySettings {
       status: failure.error ? null : response?.status || null,
       redirectLocation: location,
     });
+    const counts = this.#spend(failure, location !== null);
+    if (this.other === null && isDeterministic(failure.error ?? {}))
+      throw maxRetryError("Not retried, because every attempt would fail like this", entry);
     const next = this.new({ ...counts, history: [...this.history, entry] });
     if (next.isExhausted()) throw maxRetryError("Max retries exceeded", entry);
     if (location === null && this.budget?.tryRetry() === false)
@@ -220,6 +250,27 @@ export class Retry implements RetrySettings {
       return false;
     // With nothing left to spend the answer stands, instead of being an error.
     return this.total !== false && this.total !== 0 && this.budget?.canRetry() !== false;
+  }
+
+  /**
+   * Whether the answer to `method` asks for another try, as {@link isRetry}, with its headers: a malformed Retry-After
+   * counts as none. Nothing waits beyond the deadline: where Retry-After asks for more than `timeLeft`, the answer
+   * stands.
+   * @throws {MaxRetryError} instead, if its status is of `statusForcelist` and `raiseOnStatus` is set.
+   */
+  retriesAnswer(method: string, response: RetryResponse, facts: AnswerFacts = {}): boolean {
+    const { status } = response;
+    const asked = this.retryAfter(response, facts.wallNow);
+    if (!this.isRetry(method, status, asked !== null, facts.idempotent)) return false;
+    const { timeLeft = Number.POSITIVE_INFINITY } = facts;
+    if (asked === null || asked <= timeLeft) return true;
+    if (!this.raiseOnStatus || !this.statusForcelist.has(status)) return false;
+    const entry = { method, url: facts.url ?? null, error: null, status, redirectLocation: null };
+    const left = Math.max(0, Math.round(timeLeft));
+    throw maxRetryError(
+      `Retry-After asks for ${asked} ms, and the deadline is in ${left} ms`,
+      historyEntry(entry),
+    );
   }
 
   /** Whether a count has gone below 0. */

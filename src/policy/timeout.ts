@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT } from "../core/defaults.ts";
 import { InvalidArgumentError, TimeoutStateError } from "../core/errors.ts";
+import { isPlainObject, refuseUnknown, show } from "./option-values.ts";
 
 /** Options of {@link Timeout}, in ms. `null` and `Infinity` are no limit. */
 export interface TimeoutOptions {
@@ -14,6 +15,22 @@ export interface TimeoutOptions {
   /** Each single wait for data. Default 300_000, or with a `total` no limit beside it. */
   read?: number | null | undefined;
 }
+
+/** What an option named `timeout` may be: see {@link Timeout.from}. */
+export type TimeoutLike = number | Timeout | TimeoutOptions | null | undefined;
+
+const NAMES = ["total", "connect", "read"] as const;
+
+/** What other libraries call these options. */
+const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
+  ["request", "total, or the request option deadline"],
+  ["deadline", "total, or the request option deadline"],
+  ["response", "read"],
+  ["headersTimeout", "read"],
+  ["bodyTimeout", "read"],
+  ["socket", "read"],
+  ["secureConnect", "connect"],
+]);
 
 type Reader = Pick<Clock, "now">;
 
@@ -40,8 +57,7 @@ export class Timeout {
   #start = 0;
 
   constructor(options: TimeoutOptions = {}) {
-    if (typeof options !== "object" || options === null)
-      throw new InvalidArgumentError(`Timeout takes { total, connect, read }, not ${String(options)}`);
+    checkNames(options);
     this.total = limit("total", options.total, null);
     // A total alone rules: no default of ours cuts short what the caller allows.
     const alone = this.total !== null;
@@ -56,12 +72,19 @@ export class Timeout {
   }
 
   /**
-   * What an option named `timeout` means: a number of ms for each of connect and read, `null` no limit, `undefined`
-   * the `fallback`.
+   * What an option named `timeout` means: a number of ms for each of connect and read, a plain object the options of a
+   * new `Timeout`, `null` no limit, `undefined` the `fallback`.
+   * @throws {InvalidArgumentError} for anything else.
    */
-  static from(value: number | Timeout | null | undefined, fallback: Timeout): Timeout {
+  static from(value: TimeoutLike, fallback: Timeout): Timeout {
     if (value === undefined) return fallback;
-    return value instanceof Timeout ? value : Timeout.fromNumber(value);
+    if (value instanceof Timeout) return value;
+    if (isPlainObject(value)) return new Timeout(value);
+    if (typeof value !== "number" && value !== null)
+      throw new InvalidArgumentError(
+        `timeout must be a number of milliseconds above 0, null for no limit, { total, connect, read } or a Timeout, not ${show(value)}`,
+      );
+    return Timeout.fromNumber(value);
   }
 
   /**
@@ -129,15 +152,20 @@ Object.defineProperty(Timeout.prototype, inspect.custom, {
   },
 });
 
+function checkNames(options: TimeoutOptions): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options))
+    throw new InvalidArgumentError(`Timeout takes { total, connect, read }, not ${show(options)}`);
+  refuseUnknown("Timeout", options, NAMES, OTHER_NAMES);
+}
+
 function limit(name: string, value: unknown, fallback: number | null): number | null {
   if (value === undefined) return fallback;
   if (value === null) return null;
-  if (typeof value === "boolean")
-    throw new InvalidArgumentError("Timeout cannot be a boolean value. It must be an int, float or None.");
-  if (typeof value !== "number" || Number.isNaN(value))
+  if (typeof value !== "number" || Number.isNaN(value)) {
     throw new InvalidArgumentError(
-      `Timeout value ${name} was ${String(value)}, but it must be an int, float or None.`,
+      `Timeout ${name} must be a number of milliseconds above 0, or null for no limit, not ${show(value)}`,
     );
+  }
   if (value <= 0)
     throw new InvalidArgumentError(
       `Attempted to set ${name} timeout to ${value}, but the timeout cannot be set to a value less than or equal to 0.`,

@@ -91,7 +91,7 @@ describe("Retry-After", () => {
     ["but for 500 in the list", 500, "2", { statusForcelist: [500] }, [0, 2000], "200"],
     ["capped", 503, "100", { retryAfterMax: 5000 }, [0, 5000], "200"],
     ["a year is 6 hours", 503, "31536000", {}, [0, 21_600_000], "200"],
-    ["malformed counts as a listed status would", 503, "soon", {}, [0, 0], "200"],
+    ["malformed counts as none", 503, "soon", {}, [0], "503"],
     ["not respected", 503, "7", { respectRetryAfterHeader: false }, [0], "503"],
     [
       "not respected, but in the list",
@@ -110,6 +110,17 @@ describe("Retry-After", () => {
       assert.deepEqual(await waits([busy, script(ok())], { retries: new Retry(retries) }), { at, text });
     });
   }
+
+  it("beyond the deadline: nothing waits, the answer stands, or fails where its status is listed", async () => {
+    const busy = script(answer(503, "", "Retry-After: 60"));
+    assert.deepEqual(await waits([busy], { deadline: 1000 }), { at: [0], text: "503" });
+    const retries = new Retry({ statusForcelist: [503] });
+    assert.deepEqual(await waits([busy], { deadline: 1000, retries }), { at: [0], text: "MaxRetryError" });
+    const lenient = new Retry({ statusForcelist: [503], raiseOnStatus: false });
+    assert.deepEqual(await waits([busy], { deadline: 1000, retries: lenient }), { at: [0], text: "503" });
+    const short = script(answer(503, "", "Retry-After: 1", "Connection: close"));
+    assert.deepEqual(await waits([short, script(ok())], { deadline: 5000 }), { at: [0, 1000], text: "200" });
+  });
 
   it("a POST is not repeated for it", async () => {
     const server = script(answer(503, "", "Retry-After: 1"), ok());

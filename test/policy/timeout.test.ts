@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inspect } from "node:util";
+import { inspect, isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { InvalidArgumentError, TimeoutStateError } from "../../src/core/errors.ts";
 import { Timeout, type TimeoutOptions } from "../../src/policy/timeout.ts";
@@ -21,13 +21,12 @@ function started(options: TimeoutOptions, elapsed: number): Timeout {
   return timeout;
 }
 
-const NOT_A_NUMBER = "it must be an int, float or None";
+const NOT_A_NUMBER = "must be a number of milliseconds above 0, or null for no limit";
 const TOO_SMALL = "less than or equal to 0";
-const BOOLEAN = "Timeout cannot be a boolean value. It must be an int, float or None.";
 
 const invalid: [value: unknown, text: string][] = [
-  [true, BOOLEAN],
-  [false, BOOLEAN],
+  [true, NOT_A_NUMBER],
+  [false, NOT_A_NUMBER],
   ["10", NOT_A_NUMBER],
   ["foo", NOT_A_NUMBER],
   ["", NOT_A_NUMBER],
@@ -48,7 +47,7 @@ test("TO-01: invalid values are refused, whichever limit they are for", () => {
       assert.throws(make, (error: Error) => {
         assert.ok(error instanceof InvalidArgumentError);
         assert.ok(error.message.includes(text), `${name} ${String(value)}: ${error.message}`);
-        if (text !== BOOLEAN) assert.ok(error.message.includes(name));
+        assert.ok(error.message.includes(name));
         return true;
       });
     }
@@ -58,15 +57,56 @@ test("TO-01: invalid values are refused, whichever limit they are for", () => {
       "Attempted to set connect timeout to -1, but the timeout cannot be set to a value less than or equal to 0.",
   });
   assert.throws(() => new Timeout({ read: "10" as unknown as number }), {
-    message: "Timeout value read was 10, but it must be an int, float or None.",
+    message: 'Timeout read must be a number of milliseconds above 0, or null for no limit, not "10"',
   });
 });
 
 test("TO-01: fromNumber and from refuse the same", () => {
   for (const [value] of invalid) {
     assert.throws(() => Timeout.fromNumber(value as number), InvalidArgumentError);
+    // An object holds the options of a Timeout.
+    if (isDeepStrictEqual(value, {})) continue;
     assert.throws(() => Timeout.from(value as number, Timeout.DEFAULT), InvalidArgumentError);
   }
+});
+
+test("an object in place of a Timeout has its options", () => {
+  const timeout = Timeout.from({ connect: 1000, total: 5000 }, Timeout.DEFAULT);
+  assert.ok(timeout.equals(new Timeout({ connect: 1000, total: 5000 })));
+  assert.ok(Timeout.from({}, Timeout.fromNumber(1)).equals(Timeout.DEFAULT));
+  assert.throws(
+    () => Timeout.from({ read: "5s" } as never, Timeout.DEFAULT),
+    /Timeout read must be .* not "5s"/,
+  );
+  assert.throws(
+    () => Timeout.from(new AbortController().signal as never, Timeout.DEFAULT),
+    /timeout must be a number .* not an object/,
+  );
+});
+
+test("a limit that there is not is refused, with the one that is meant", () => {
+  for (const [name, text] of [
+    ["conect", "its options are total, connect, read"],
+    ["response", "did you mean read?"],
+    ["request", "did you mean total, or the request option deadline?"],
+    ["constructor", "its options are"],
+  ] as const) {
+    const make = () => Timeout.from({ [name]: 5 } as TimeoutOptions, Timeout.DEFAULT);
+    assert.throws(
+      make,
+      (error: Error) => error instanceof InvalidArgumentError && error.message.includes(text),
+    );
+  }
+  assert.ok(new Timeout({ response: undefined } as TimeoutOptions).equals(Timeout.DEFAULT));
+});
+
+test("messages use JavaScript's terms", () => {
+  for (const value of [true, "5", {}, Number.NaN, [1]])
+    for (const make of [
+      () => new Timeout({ total: value as never }),
+      () => Timeout.fromNumber(value as never),
+    ])
+      assert.throws(make, (error: Error) => !/int, float|None|object Object/.test(error.message));
 });
 
 test("a number or null in place of the options is refused", () => {
