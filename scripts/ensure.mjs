@@ -4,7 +4,16 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -52,6 +61,25 @@ export function build() {
   rmSync(join(ROOT, "dist"), { recursive: true, force: true });
   runPackage("typescript/bin/tsc", "-p", "tsconfig.build.json", "--noEmitOnError");
   run(process.execPath, ["scripts/bundle.mjs"]);
+}
+
+/** Where the tools and clients of `test/ecosystem/workshop/package.json` are installed. */
+export const ECOSYSTEM = join(ROOT, "node_modules/.cache/ecosystem");
+
+/** The tools and clients that `test/ecosystem/` tries the package with, and the package beside them as users get it. */
+export function ensureEcosystem() {
+  mkdirSync(ECOSYSTEM, { recursive: true });
+  const lock = readFileSync(join(ROOT, "test/ecosystem/workshop/package-lock.json"), "utf8");
+  const installed = join(ECOSYSTEM, "installed.json");
+  if (!existsSync(installed) || readFileSync(installed, "utf8") !== lock) {
+    for (const name of ["package.json", "package-lock.json"])
+      cpSync(join(ROOT, "test/ecosystem/workshop", name), join(ECOSYSTEM, name));
+    npm("ci", "--prefix", ECOSYSTEM);
+    writeFileSync(installed, lock);
+  }
+  const own = join(ECOSYSTEM, "node_modules/urlpool");
+  rmSync(own, { recursive: true, force: true });
+  for (const name of ["package.json", "dist"]) cpSync(join(ROOT, name), join(own, name), { recursive: true });
 }
 
 /** Compiles sources, tests, demo and examples into `.build/`. */

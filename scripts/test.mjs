@@ -10,7 +10,16 @@
 
 import { spawnSync } from "node:child_process";
 import { realpathSync } from "node:fs";
-import { compileAll, ensureBuild, ensureDependencies, filesBelow, ROOT, run, runPackage } from "./ensure.mjs";
+import {
+  compileAll,
+  ensureBuild,
+  ensureDependencies,
+  ensureEcosystem,
+  filesBelow,
+  ROOT,
+  run,
+  runPackage,
+} from "./ensure.mjs";
 
 /** The flags that tests run with, on every Node version. On Node 20 the time limit is for a whole file, later for each test too. */
 export const NODE_FLAGS = [
@@ -48,6 +57,7 @@ function main(args) {
   if (process.platform === "linux") run("bash", ["scripts/system-packages.sh"]);
 
   const files = compiledTests(filters);
+  if (files.some((file) => file.includes("/ecosystem/"))) ensureEcosystem();
   if (files.length === 0) fail(`no test file matches: ${filters.join(" ")}`);
   const flags = [...NODE_FLAGS, reporter(args.includes("--verbose")), ...options];
   process.exit(

@@ -384,5 +384,45 @@ export class ProxySchemeUnknown extends URLSchemeUnknown {
   override readonly code: string = "ERR_URLPOOL_PROXY_SCHEME_UNKNOWN";
 }
 
+/** Minifiers change the names of classes and leave those of properties alone. */
+for (const [name, ErrorClass] of Object.entries({
+  HTTPError,
+  InvalidArgumentError,
+  PoolError,
+  EmptyPoolError,
+  FullPoolError,
+  ClosedPoolError,
+  RequestError,
+  MaxRetryError,
+  HostChangedError,
+  TimeoutError,
+  ReadTimeoutError,
+  DeadlineError,
+  ConnectTimeoutError,
+  NewConnectionError,
+  NameResolutionError,
+  AddressBlockedError,
+  SSLError,
+  ProxyError,
+  MissingDependencyError,
+  ProtocolError,
+  ResponseNotChunked,
+  IncompleteRead,
+  InvalidChunkLength,
+  DecodeError,
+  ResponseError,
+  InvalidHeader,
+  UnrewindableBodyError,
+  RequestBodyError,
+  BodyUsedError,
+  TimeoutStateError,
+  LocationValueError,
+  LocationParseError,
+  URLSchemeUnknown,
+  ProxySchemeUnknown,
+})) {
+  Object.defineProperty(ErrorClass, "name", { value: name, configurable: true });
+}
+
 /** Makes the warning that a request goes out without verification of the certificate. */
 export const INSECURE_REQUEST_WARNING: string = "InsecureRequestWarning";

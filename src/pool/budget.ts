@@ -11,7 +11,7 @@ import { type Link, LinkedList } from "./linked-list.ts";
 export interface BudgetMember {
   /** Connections it has, dials included. */
   readonly size: number;
-  /** Its places in the two lines. */
+  /** @internal Its places in the two lines. */
   readonly budgetLink: Link<BudgetMember>;
   /** A place may be free: open what is still wanted. */
   pump(): void;

@@ -94,9 +94,10 @@ async function askFor(
   }
 }
 
-async function load(): Promise<typeof import("socks")> {
+/** A bundler that saw the name in the call would miss the package, or pack it for everybody. */
+async function load(name: string = "socks"): Promise<typeof import("socks")> {
   try {
-    return await import("socks");
+    return await import(/* webpackIgnore: true */ /* @vite-ignore */ name);
   } catch (cause) {
     const text = "SOCKS proxies need the package 'socks': npm install socks";
     throw new MissingDependencyError(text, { cause, phase: "proxy" });

@@ -1,0 +1,26 @@
+// Jest's default mode: CommonJS, no import(), a module registry of its own.
+const { createServer } = require("node:http");
+const { HTTPError, NewConnectionError, PoolManager } = require("urlpool");
+
+test("requests, errors and mocks work", async () => {
+  const server = createServer((_request, response) => response.end('{"a":1}'));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${server.address().port}/`;
+  const manager = new PoolManager({ retries: false });
+  expect(await (await manager.request("GET", url)).json()).toEqual({ a: 1 });
+  server.close();
+  server.closeAllConnections();
+  const error = await manager.request("GET", url).catch((reason) => reason);
+  expect(error).toBeInstanceOf(HTTPError);
+  expect(error).toBeInstanceOf(NewConnectionError);
+  expect(error.name).toBe("NewConnectionError");
+
+  const urlpool = require("urlpool");
+  jest.spyOn(urlpool, "request").mockResolvedValue("mocked");
+  expect(await urlpool.request("GET", url)).toBe("mocked");
+});
+
+test("a missing peer is named", async () => {
+  const manager = new PoolManager({ proxy: "socks5h://127.0.0.1:1", retries: false });
+  await expect(manager.request("GET", "http://example.com/")).rejects.toThrow(/SOCKS|NewConnection|refused/i);
+});

@@ -1,0 +1,17 @@
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { HTTPError, NewConnectionError, PoolManager } from "urlpool";
+import { expect, test } from "vitest";
+
+test("requests and errors work, and require gives the same classes", async () => {
+  const server = createServer((_request, response) => response.end('{"a":1}'));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${server.address().port}/`;
+  const manager = new PoolManager({ retries: false });
+  expect(await (await manager.request("GET", url)).json()).toEqual({ a: 1 });
+  server.close();
+  server.closeAllConnections();
+  const error = await manager.request("GET", url).catch((reason) => reason);
+  expect(error).toBeInstanceOf(NewConnectionError);
+  expect(createRequire(import.meta.url)("urlpool").HTTPError).toBe(HTTPError);
+});
