@@ -16,6 +16,13 @@ export const skip: string | false = existsSync(join(WORKSHOP, "node_modules/urlp
   ? false
   : "the ecosystem is not installed: npm test -- ecosystem/";
 
+/** What the programs of `projects/bundle` print. */
+export const PRINTED: readonly string[] = [
+  "{ a: 1 }",
+  "true NewConnectionError NewConnectionError ERR_URLPOOL_NEW_CONNECTION",
+  "function",
+];
+
 /** A copy of `projects/NAME`, from where the installed packages are found. */
 export function project(name: string): string {
   const folder = join(WORKSHOP, "projects", name);
