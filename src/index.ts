@@ -34,6 +34,7 @@ export type {
 } from "./core/trace.ts";
 export { parseUrl, Url, type UrlLike, type UrlParts } from "./core/url.ts";
 export { type AddressFilter, blockPrivateAddresses } from "./dial/address-filter.ts";
+export type { ConnectFunction, ConnectOrigin, ConnectTarget } from "./dial/custom-dial.ts";
 export type { SourceAddress } from "./dial/race.ts";
 export { DnsCache } from "./dial/resolve.ts";
 export { type CertReqs, disableWarnings, type TlsOptions } from "./dial/tls/settings.ts";

@@ -35,7 +35,7 @@ import { type Call, type Hop, isEmpty, prepareCall } from "./request.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "./request-methods.ts";
 import { exchange, type Router } from "./request-run.ts";
 import type { HTTPResponse } from "./response/response.ts";
-import { type Plan, planRoute } from "./route.ts";
+import { connectWithin, type Plan, planRoute } from "./route.ts";
 import { type CallSettings, count, duration, flag, poolSettings, wait } from "./settings.ts";
 import { Commons } from "./shared-resources.ts";
 
@@ -241,7 +241,7 @@ export class HTTPConnectionPool extends RequestMethods {
       totals,
       name: `${this}`,
       dialPace: hasTls(this.#plan.route) ? HANDSHAKE_PACE : 0,
-      dial: (request) => connector.connect(request),
+      dial: (request) => connectWithin(connector, request),
     });
   }
 
@@ -309,8 +309,8 @@ export function connectionFromUrl(url: UrlLike, options: PoolOptions = {}): HTTP
 /** About what a handshake takes with a server that is near, in ms. */
 const HANDSHAKE_PACE = 5;
 
-function hasTls({ tls, passage }: Route): boolean {
-  return tls !== null || (passage !== null && passage.tls !== null);
+function hasTls({ tls, tunnel }: Route): boolean {
+  return tls !== null || (tunnel !== null && tunnel.tls !== null);
 }
 
 /** The manager-wide limit. Throws `InvalidArgumentError`. */

@@ -9,6 +9,7 @@ import type { OnProgress } from "../body/request/progress.ts";
 import type { QuerySource } from "../body/request/urlencode.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import type { AddressFilter } from "../dial/address-filter.ts";
+import type { ConnectFunction } from "../dial/custom-dial.ts";
 import type { SourceAddress } from "../dial/race.ts";
 import type { DnsCache } from "../dial/resolve.ts";
 import type { TlsOptions } from "../dial/tls/settings.ts";
@@ -60,6 +61,12 @@ export interface PoolOptions extends TlsOptions {
   socketPath?: string | null | undefined;
   /** Resolves host names, as for `net.connect`. Default `dns.lookup`. */
   lookup?: LookupFunction | null | undefined;
+  /**
+   * Opens the way to the origin, or to the proxy on the way, in place of look-up and dial: gives a Duplex, on which TLS and
+   * the proxy's handshake follow as on a socket, or a `Connection`, which is used as it is. For tests and tunnels of one's
+   * own. `addressFilter`, `lookup`, `sourceAddress` and `socketOptions` are not asked then.
+   */
+  connect?: ConnectFunction | null | undefined;
   /** Remembers what names resolve to. Default: nothing is remembered. */
   dnsCache?: DnsCache | null | undefined;
   /** Asked for every address about to be dialled, after resolution; `false` refuses it. */

@@ -12,12 +12,12 @@ import type { Clock } from "../core/clock.ts";
 import { DEFAULT_MAX_HEADER_SIZE } from "../core/defaults.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
-import { bracketHost, type Url } from "../core/url.ts";
-import type { Passage, Route } from "../dial/connector.ts";
+import { TimerEntry } from "../core/timers.ts";
+import { bracketHost, type Url, withoutZone } from "../core/url.ts";
+import type { Connecting, Connector, ConnectRequest, ProxyTunnel, Route } from "../dial/connector.ts";
 import { ProxyAuth } from "../dial/proxy/auth.ts";
-import { proxyFailure } from "../dial/proxy/failure.ts";
-import { openSocks } from "../dial/proxy/socks.ts";
-import { openTunnel } from "../dial/proxy/tunnel.ts";
+import { SocksTunnel } from "../dial/proxy/socks.ts";
+import { ConnectTunnel, proxyFailure } from "../dial/proxy/tunnel.ts";
 import { buildTlsSettings, type TlsOptions, type TlsSettings } from "../dial/tls/settings.ts";
 import type { DefaultFields } from "../protocol/h1/request-writer.ts";
 import type { PoolOptions } from "./options.ts";
@@ -52,7 +52,7 @@ export interface Plan {
   readonly route: Route;
   /** What a proxy does to the fields of requests; `null` without one. */
   readonly proxy: ProxyFields | null;
-  /** The proxy, for eyes; `null` without one. */
+  /** The proxy without credentials, for messages; `null` without one. */
   readonly proxyName: string | null;
 }
 
@@ -62,8 +62,8 @@ export function planRoute(origin: Origin, options: PoolOptions, clock: Clock): P
   if (proxy !== null) return planHttpProxy(origin, options, proxy);
   const socks = socksOf(options);
   if (socks !== null) return planSocks(origin, options, socks, clock);
-  const route = { ...common(origin.host, origin.port, options), tls: origin.tls };
-  return { route: { ...route, explain: null, passage: null }, proxy: null, proxyName: null };
+  const route = { ...common(origin, origin.host, origin.port, options), tls: origin.tls };
+  return { route: { ...route, describeFailure: null, tunnel: null }, proxy: null, proxyName: null };
 }
 
 function proxyOf({ proxy }: PoolOptions): Url | null {
@@ -81,19 +81,23 @@ function socksOf({ proxy, socksOptions: given }: PoolOptions): SocksOptions | nu
 }
 
 function common(
+  { scheme, host: originHost, port: originPort }: Origin,
   host: string,
   port: number,
   options: PoolOptions,
-): Pick<Route, "target" | "name" | "dial" | "maxHeaderSize"> {
-  const { socketPath, socketOptions, sourceAddress, lookup, dnsCache, addressFilter } = options;
+): Pick<Route, "target" | "name" | "origin" | "connect" | "dial" | "maxHeaderSize"> {
+  const { socketPath, socketOptions, sourceAddress, lookup, dnsCache, addressFilter, connect } = options;
   // Else they would fail in the middle of a dial.
   checkType("sourceAddress", sourceAddress, ["string", "object"]);
   checkType("lookup", lookup, ["function"]);
+  checkType("connect", connect, ["function"]);
   checkType("addressFilter", addressFilter, ["function"]);
   checkType("socketPath", socketPath, ["string"]);
   checkType("socketOptions", socketOptions, ["object"]);
   return {
     target: socketPath ? { socketPath } : { host, port },
+    origin: { scheme, host: originHost, port: originPort },
+    connect: connect ?? null,
     name: socketPath ?? `${bracketHost(host)}:${port}`,
     dial: { ...socketOptions, sourceAddress, lookup, dnsCache, addressFilter },
     maxHeaderSize: count("maxHeaderSize", options.maxHeaderSize, DEFAULT_MAX_HEADER_SIZE, 1),
@@ -111,23 +115,20 @@ function planHttpProxy(origin: Origin, options: PoolOptions, proxy: Url): Plan {
   const credentials = credentialsOf(proxy) ?? basicCredentials(headers);
   const auth = credentials === null ? null : new ProxyAuth(credentials);
   const route = {
-    ...common(host, portOf(proxy), options),
+    ...common(origin, host, portOf(proxy), options),
     tls: proxy.scheme === "https" ? () => buildTlsSettings(proxyTls(options), host) : null,
-    explain: proxyFailure(proxy),
+    describeFailure: proxyFailure(proxy),
   };
   if (isForwarded(origin, options, proxy)) {
     const fields = new ForwardedFields(headers, auth);
-    return { route: { ...route, passage: null }, proxy: fields, proxyName: proxyName(proxy) };
+    return { route: { ...route, tunnel: null }, proxy: fields, proxyName: proxyName(proxy) };
   }
   const { defaults } = origin;
   const { maxHeaderSize } = route;
   const authority = `${bracketHost(origin.host)}:${origin.port}`;
   const settings = { authority, headers, auth, defaults, maxHeaderSize };
-  const passage: Passage = {
-    tls: origin.tls,
-    open: (socket, limits, first, done) => openTunnel(socket, settings, limits, first, done),
-  };
-  return { route: { ...route, passage }, proxy: new TunnelledFields(), proxyName: proxyName(proxy) };
+  const tunnel: ProxyTunnel = { tls: origin.tls, begin: () => new ConnectTunnel(settings) };
+  return { route: { ...route, tunnel }, proxy: new TunnelledFields(), proxyName: proxyName(proxy) };
 }
 
 function planSocks(origin: Origin, options: PoolOptions, socks: SocksOptions, clock: Clock): Plan {
@@ -135,18 +136,54 @@ function planSocks(origin: Origin, options: PoolOptions, socks: SocksOptions, cl
   const { lookup, dnsCache, addressFilter } = options;
   const settings = {
     ...socksLogin(socks),
-    host: origin.host.replace(/\.$/, ""),
+    host: withoutZone(origin.host).replace(/\.$/, ""),
     port: origin.port,
     resolution: rdns ? null : { clock, lookup, dnsCache },
     addressFilter,
   };
-  const passage: Passage = {
-    tls: origin.tls,
-    open: (socket, limits, _first, done) => openSocks(socket, settings, limits, done),
+  const tunnel: ProxyTunnel = { tls: origin.tls, begin: () => new SocksTunnel(settings) };
+  const route = {
+    ...common(origin, proxyHost, proxyPort, options),
+    tls: null,
+    describeFailure: null,
+    tunnel,
   };
-  const route = { ...common(proxyHost, proxyPort, options), tls: null, explain: null, passage };
   const scheme = `socks${socks.socksVersion}${socks.rdns ? (socks.socksVersion === 4 ? "a" : "h") : ""}`;
   return { route, proxy: null, proxyName: `${scheme}://${bracketHost(proxyHost)}:${proxyPort}` };
+}
+
+/** Connects for a request that has a connect timeout: when it is over the connection is given up. */
+export function connectWithin(
+  connector: Connector,
+  request: ConnectRequest & { readonly connectTimeout: number },
+): Connecting {
+  const { connectTimeout, owner } = request;
+  const timer = new TimerEntry(() => {
+    const error = connecting.timeoutError(connectTimeout);
+    connecting.abort(error);
+    request.failed(error);
+  });
+  connector.timers.arm(timer, connectTimeout);
+  const connecting = connector.connect({
+    owner,
+    connected: (connection) => {
+      timer.disarm();
+      request.connected(connection);
+    },
+    failed: (error) => {
+      timer.disarm();
+      request.failed(error);
+    },
+  });
+  return {
+    abort: (timeout) => {
+      timer.disarm();
+      connecting.abort(timeout);
+    },
+    ref: () => connecting.ref(),
+    unref: () => connecting.unref(),
+    timeoutError: (limit) => connecting.timeoutError(limit),
+  };
 }
 
 function isForwarded({ scheme, host, port }: Origin, { proxyConfig }: PoolOptions, proxy: Url): boolean {

@@ -1,8 +1,8 @@
 /** Hosts: names, IPv4 and IPv6 addresses, as they stand in a URL's authority (RFC 3986 §3.2.2). */
 
 import { isIPv6 } from "node:net";
+import { domainToASCII } from "node:url";
 import { LocationParseError } from "./errors.ts";
-import { idnaLabel } from "./idna.ts";
 import { encodeInvalid, hasStrayPercent, UNRESERVED } from "./percent.ts";
 
 const PLAIN_NAME = /^[a-z0-9.-]+$/;
@@ -13,6 +13,11 @@ const TRIPLET = /%[0-9a-f]{2}/gi;
 const TRIPLET_OR_CAPITALS = /%[0-9A-F]{2}|[A-Z]+/g;
 const NOT_ASCII = /[^\0-\x7f]/;
 const ZONE = /^[a-z0-9._~%-]+$/i;
+/** The label separators of UTS 46 §2.3. */
+const DOT = /[.\u3002\uff0e\uff61]/;
+const LONGEST_LABEL = 63;
+/** No name that long in characters could be valid (RFC 1035 §2.3.4 allows 255 bytes). */
+const LONGEST_NAME = 1024;
 
 /** Whether URLs of `scheme` have their components normalised: http, https, or none given. */
 export function isNormalized(scheme: string | null): boolean {
@@ -50,6 +55,20 @@ export function bracketHost(host: string): string {
   return inner.includes(":") ? `[${inner.split("%", 1)[0]}]` : host;
 }
 
+/**
+ * `text`, a host, an authority or an absolute URL, without the zone of its IPv6 address: it names an interface of this
+ * machine and never goes on the wire (RFC 6874 §4).
+ */
+export function withoutZone(text: string): string {
+  const mark = text.indexOf("://");
+  const start = mark === -1 ? 0 : mark + 3;
+  const percent = text.indexOf("%", start);
+  if (percent === -1) return text;
+  if (text[start] !== "[") return isIPv6(text.slice(0, percent)) ? text.slice(0, percent) : text;
+  const end = text.indexOf("]", start);
+  return percent < end ? text.slice(0, percent) + text.slice(end) : text;
+}
+
 function normalizeAddress(text: string): string {
   const zone = text.indexOf("%");
   const address = zone === -1 ? text : text.slice(0, zone);
@@ -72,7 +91,8 @@ function zoneOf(text: string): string {
 function normalizeName(host: string): string {
   if (DELIMITER.test(host) || hasStrayPercent(host)) throw notAHost(host);
   refuseEncodedControl(host, host);
-  return host.replace(TRIPLET, decodeUnreserved).split(".").map(normalizeLabel).join(".");
+  const name = host.replace(TRIPLET, decodeUnreserved);
+  return NOT_ASCII.test(name) ? toASCII(name) : name.replace(TRIPLET_OR_CAPITALS, lowerCapitals);
 }
 
 function decodeUnreserved(triplet: string): string {
@@ -80,10 +100,16 @@ function decodeUnreserved(triplet: string): string {
   return UNRESERVED.onlyAllowed.test(character) ? character : triplet.toUpperCase();
 }
 
-function normalizeLabel(label: string): string {
-  if (!NOT_ASCII.test(label)) return label.replace(TRIPLET_OR_CAPITALS, lowerCapitals);
-  const ascii = idnaLabel(label);
-  if (ascii === undefined) throw new LocationParseError(`Name ${quote(label)} is not a valid IDNA label`);
+/** As the platform maps names (UTS 46): A-labels, and full-width and compatibility forms in their plain ones. */
+function toASCII(name: string): string {
+  // No A-label could be valid of a label that long, and Punycode takes quadratic time.
+  const tooLong =
+    name.length > LONGEST_NAME || name.split(DOT).some((label) => label.length > 2 * LONGEST_LABEL);
+  // The platform reads a name whose last label is a number as an IPv4 address, in any of its spellings; not with another one behind.
+  const ascii = tooLong ? "" : domainToASCII(`${name}.a`).slice(0, -2);
+  if (ascii === "" || ascii.split(".").some((label) => label.length > LONGEST_LABEL)) {
+    throw new LocationParseError(`Name ${quote(name)} is not a valid internationalized domain name`);
+  }
   return ascii;
 }
 

@@ -8,7 +8,7 @@ import { InvalidArgumentError, LocationParseError } from "./errors.ts";
 import { isIPLiteral, isNormalized, normalizeHost } from "./host.ts";
 import { encodeInvalid, hasStrayPercent, PATH, percentDecode, QUERY, USERINFO } from "./percent.ts";
 
-export { bracketHost, normalizeHost } from "./host.ts";
+export { bracketHost, normalizeHost, withoutZone } from "./host.ts";
 
 /**
  * Default port of each scheme (urllib3's `port_by_scheme`). Entries can be added for schemes of one's own. It has no

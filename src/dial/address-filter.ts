@@ -4,7 +4,9 @@
  */
 
 import { BlockList } from "node:net";
-import { formatIPv4, packIP } from "./ip-address.ts";
+import { AddressBlockedError } from "../core/errors.ts";
+import { formatIPv4, packIP } from "../core/ip-address.ts";
+import type { Address } from "./resolve.ts";
 
 /** Whether `address` may be dialled; only `true` allows it. */
 export type AddressFilter = (address: string, family: 4 | 6) => boolean;
@@ -93,4 +95,26 @@ function blockList(subnets: readonly string[]): BlockList {
     list.addSubnet(network, Number(bits), network.includes(":") ? "ipv6" : "ipv4");
   }
   return list;
+}
+
+/** The addresses that `filter` lets pass; an error if there is none. */
+export function allowedAddresses(
+  addresses: readonly Address[],
+  host: string,
+  filter: AddressFilter | null | undefined,
+): readonly Address[] | AddressBlockedError {
+  if (!filter) return addresses;
+  const names = addresses.map(({ address }) => address).join(", ");
+  try {
+    // Strictly `true`: what an async function returns would let everything pass.
+    const allowed = addresses.filter(({ address, family }) => filter(address, family) === true);
+    if (allowed.length > 0) return allowed;
+    return blocked(`addressFilter refuses every address of '${host}': ${names}`);
+  } catch (cause) {
+    return blocked(`addressFilter failed for an address of '${host}': ${names}`, { cause });
+  }
+}
+
+function blocked(message: string, options: { cause?: unknown } = {}): AddressBlockedError {
+  return new AddressBlockedError(message, { phase: "connect", ...options });
 }

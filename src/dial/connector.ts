@@ -1,23 +1,24 @@
 /**
- * A route -> a ready connection: dial, TLS with the first hop, the passage through it where it is a proxy, TLS with the
- * origin; all bounded by one connect timeout.
+ * A route -> a ready connection, or the bare socket of one: dial, TLS with the first hop, the tunnel through it where it
+ * is a proxy, TLS with the origin. Nothing here has a time limit: whoever waits has one, and aborts.
  */
 
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { Connection, ConnectionOwner } from "../connection/connection.ts";
+import type { Connection, ConnectionOwner, ConnectionSetup } from "../connection/connection.ts";
 import { Http1Connection } from "../connection/http1/connection.ts";
 import { SocketReader } from "../connection/http1/reader.ts";
 import type { Clock } from "../core/clock.ts";
-import { HTTPError } from "../core/errors.ts";
+import { ConnectTimeoutError, HTTPError, InvalidArgumentError } from "../core/errors.ts";
 import type { CoarseTimers } from "../core/timers.ts";
 import { trace } from "../core/trace.ts";
+import { type ConnectFunction, type ConnectOrigin, CustomDial } from "./custom-dial.ts";
+import { type Connecting, timeoutText } from "./handshake-step.ts";
 import { type DialOptions, type DialTarget, type DialTimings, dial } from "./race.ts";
-import type { Connecting, PhaseLimits } from "./step.ts";
 import { TlsPeer } from "./tls/handshake.ts";
 import type { TlsSettings } from "./tls/settings.ts";
 
-export type { Connecting } from "./step.ts";
+export type { Connecting } from "./handshake-step.ts";
 
 /** Where connections of one pool go, and how. */
 export interface Route {
@@ -25,35 +26,77 @@ export interface Route {
   readonly target: DialTarget;
   /** For messages: `host:port` or the socket's path of the first hop. */
   readonly name: string;
+  /** Whose requests go this way. */
+  readonly origin: ConnectOrigin;
   /** With the first hop; `null` for plain TCP. Made when the first connection is: files may be read. */
   readonly tls: (() => TlsSettings) | null;
   /** What a failure on the way to the first hop means; `null`: what it says. */
-  readonly explain: ((error: Error) => Error) | null;
+  readonly describeFailure: ((error: Error) => Error) | null;
   /** What lies behind the first hop, where that is a proxy that passes bytes on. */
-  readonly passage: Passage | null;
-  readonly dial: Omit<DialOptions, "clock" | "connectTimeout" | "onread" | "createSocket">;
+  readonly tunnel: ProxyTunnel | null;
+  /** Opens the way to the first hop in place of a dial; `null`: a dial does. */
+  readonly connect: ConnectFunction | null;
+  readonly dial: Omit<DialOptions, "clock" | "onread" | "createSocket">;
   /** bytes */
   readonly maxHeaderSize: number;
 }
 
-/** How a passage was opened: with `again`, the proxy wants to be asked once more, on a new connection. */
-export type PassageDone = (error: Error | null, again?: boolean) => void;
+/** How a tunnel was opened: with `again`, the proxy is to be asked once more, on a new connection. */
+export type TunnelDone = (error: Error | null, again?: boolean) => void;
 
 /** The way through a proxy. */
-export interface Passage {
-  /** Asks the proxy for it. `first`: it was not asked before for this connection. */
-  open(socket: Socket, limits: PhaseLimits, first: boolean, done: PassageDone): Connecting;
+export interface ProxyTunnel {
+  /** The request for one tunnel. */
+  begin(): TunnelRequest;
   /** With the origin. */
   readonly tls: (() => TlsSettings) | null;
 }
 
+/** What a proxy is asked for one tunnel; it may take several connections to the proxy. */
+export interface TunnelRequest {
+  /** Asks the proxy at the other end of `socket`. */
+  open(socket: Socket, done: TunnelDone): Connecting;
+}
+
 /** What a pool asks of a connector. */
 export interface ConnectRequest {
-  /** ms */
-  readonly connectTimeout: number;
   readonly owner: ConnectionOwner;
   connected(connection: Connection): void;
   failed(error: Error): void;
+}
+
+/** A socket that leads to the origin, with no protocol on it. */
+export interface OpenedSocket {
+  /** What is written to it reaches the origin, or the proxy that forwards; nobody reads from it yet. */
+  readonly socket: Socket;
+  /** The socket below, where TLS runs over one that a proxy has connected; else `socket` itself. */
+  readonly wire: Socket;
+  readonly setup: ConnectionSetup;
+  /** The address at the other end of the wire; `null` where there is none (a Unix-domain socket, a stream that is no socket). */
+  readonly address: string | null;
+  /** What ALPN chose; `null` without TLS, or where the peer chose nothing. */
+  readonly protocol: string | null;
+}
+
+/** What somebody who wants a bare socket asks of a connector. */
+export interface SocketRequest {
+  opened(opened: OpenedSocket): void;
+  failed(error: Error): void;
+}
+
+/** What an opening reports to: one of the three is called, once, later. */
+interface OpeningRequest extends SocketRequest {
+  /** Who takes the bytes of a socket that is dialled; `null`: its stream does. */
+  readonly reader: SocketReader | null;
+  /** For a connect function that makes connections itself; `null`: only a socket is wanted. */
+  readonly owner: ConnectionOwner | null;
+  connected(connection: Connection): void;
+}
+
+/** TLS with the ends of a route's hops. */
+interface Peers {
+  readonly firstHop: TlsPeer | null;
+  readonly origin: TlsPeer | null;
 }
 
 /** Makes the connections of one route. */
@@ -61,8 +104,7 @@ export class Connector {
   readonly route: Route;
   readonly clock: Clock;
   readonly timers: CoarseTimers;
-  #firstHop: TlsPeer | null = null;
-  #origin: TlsPeer | null = null;
+  #peers: Peers | null = null;
 
   constructor(route: Route, clock: Clock, timers: CoarseTimers) {
     this.route = route;
@@ -72,183 +114,282 @@ export class Connector {
 
   /** Begins to connect; reports once, later. */
   connect(request: ConnectRequest): Connecting {
-    const { tls, passage } = this.route;
-    try {
-      if (tls !== null) this.#firstHop ??= new TlsPeer(tls());
-      if (passage !== null && passage.tls !== null) this.#origin ??= new TlsPeer(passage.tls());
-    } catch (error) {
-      queueMicrotask(() => this.failed(request, error as Error));
-      return IDLE;
-    }
-    const opening = new Opening(this, request, this.#firstHop, this.#origin);
-    opening.dial();
-    return opening;
-  }
-
-  /** @internal */
-  failed(request: ConnectRequest, error: Error): void {
-    const { name: route } = this.route;
-    if (error instanceof HTTPError)
-      error.describe({ route, reused: false, bytesWritten: 0, responseStarted: false });
-    if (trace.connectionError.hasSubscribers) trace.connectionError.publish({ route, error });
-    request.failed(error);
-  }
-}
-
-/** One connection being made. */
-class Opening implements Connecting {
-  readonly #connector: Connector;
-  readonly #request: ConnectRequest;
-  readonly #firstHop: TlsPeer | null;
-  readonly #origin: TlsPeer | null;
-  readonly #startedAt: number;
-  #reader = new SocketReader();
-  #phase: Connecting = IDLE;
-  #referenced = true;
-  #first = true;
-  #timings: DialTimings = { dns: 0, connect: 0 };
-
-  constructor(
-    connector: Connector,
-    request: ConnectRequest,
-    firstHop: TlsPeer | null,
-    origin: TlsPeer | null,
-  ) {
-    this.#connector = connector;
-    this.#request = request;
-    this.#firstHop = firstHop;
-    this.#origin = origin;
-    this.#startedAt = connector.clock.now();
-  }
-
-  abort(): void {
-    this.#phase.abort();
-  }
-
-  ref(): void {
-    this.#referenced = true;
-    this.#phase.ref();
-  }
-
-  unref(): void {
-    this.#referenced = false;
-    this.#phase.unref();
-  }
-
-  dial(): void {
-    const { route, clock } = this.#connector;
-    const firstHop = this.#firstHop;
-    const options = {
-      ...route.dial,
-      clock,
-      connectTimeout: this.#limits().timeLeft,
-      // A socket that something goes on over is read through its events, as Node does it then.
-      ...(route.passage === null ? { onread: this.#reader.onread } : {}),
-      ...(firstHop === null ? {} : { createSocket: firstHop.dialling.bind(firstHop) }),
+    const reader = new SocketReader();
+    const connected = (connection: Connection): void => {
+      this.#traceOpen(connection);
+      request.connected(connection);
     };
-    const dialling = dial(route.target, options, (error, socket, timings) => {
-      this.#timings = timings;
-      if (socket === null) this.#failedOnWay(error!);
-      else if (firstHop === null) this.#arrive(socket);
-      else this.#secureFirstHop(firstHop, socket as TLSSocket);
+    return this.#open({
+      reader,
+      owner: request.owner,
+      opened: (opened) => connected(this.#speak(opened, reader, request.owner)),
+      connected,
+      failed: (error) => request.failed(error),
     });
-    this.#enter(dialling);
   }
 
-  #secureFirstHop(peer: TlsPeer, socket: TLSSocket): void {
-    const begin = this.#connector.clock.now();
-    const phase = peer.finish(socket, this.#limits(), (error) => {
-      if (error !== null) this.#failedOnWay(error);
-      else this.#arrive(socket, this.#connector.clock.now() - begin);
+  /**
+   * As `connect`, but reports the socket itself: for somebody who speaks a protocol of his own over this route, such as
+   * an `http.Agent`. The socket has no listeners: whoever gets it listens for 'error' in the same call.
+   */
+  openSocket(request: SocketRequest): Connecting {
+    return this.#open({
+      reader: null,
+      owner: null,
+      opened: (opened) => request.opened(opened),
+      connected: (connection) => {
+        connection.close();
+        request.failed(new InvalidArgumentError("connect gave a Connection where a stream is needed"));
+      },
+      failed: (error) => request.failed(error),
     });
-    this.#enter(phase);
   }
 
-  /** The first hop stands. `tls`: ms of the handshake with it. */
-  #arrive(socket: Socket, tls: number | null = null): void {
-    const { passage } = this.#connector.route;
-    if (passage === null) {
-      this.#ready(socket, socket, tls);
-      return;
+  #open(request: OpeningRequest): Connecting {
+    try {
+      this.#peers ??= peersOf(this.route);
+    } catch (error) {
+      return new RefusedOpening(this.route, error as Error, request);
     }
-    const phase = passage.open(socket, this.#limits(), this.#first, (error, again = false) => {
-      if (error !== null) this.#failed(error);
-      else if (again) this.#again(socket);
-      else this.#passed(socket);
-    });
-    this.#enter(phase);
+    return new Opening(this.route, this.#peers, this.clock, request);
   }
 
-  #again(socket: Socket): void {
-    socket.on("error", ignore).destroy();
-    this.#first = false;
-    this.dial();
-  }
-
-  /** The way to the origin stands. */
-  #passed(wire: Socket): void {
-    const { clock } = this.#connector;
-    // What the proxy took counts as connecting.
-    const begin = clock.now();
-    this.#timings = { ...this.#timings, connect: begin - this.#startedAt - this.#timings.dns };
-    const peer = this.#origin;
-    if (peer === null) {
-      this.#ready(wire, wire, null);
-      return;
-    }
-    const socket = peer.over(wire);
-    const phase = peer.finish(socket, this.#limits(), (error) => {
-      if (error === null) this.#ready(socket, wire, clock.now() - begin);
-      else {
-        wire.on("error", ignore).destroy();
-        this.#failed(error);
-      }
-    });
-    this.#enter(phase);
-  }
-
-  #ready(socket: Socket, wire: Socket, tls: number | null): void {
-    const { route, clock, timers } = this.#connector;
+  /** Puts HTTP/1.1 on a socket. */
+  #speak(opened: OpenedSocket, reader: SocketReader, owner: ConnectionOwner): Connection {
+    const { route, clock, timers } = this;
     const { name, maxHeaderSize } = route;
-    const setup = { ...this.#timings, tls };
-    const connection = new Http1Connection(socket, this.#reader, {
-      owner: this.#request.owner,
+    const { socket, wire, setup, address } = opened;
+    const { firstHop, origin } = this.#peers!;
+    const connection = new Http1Connection(socket, reader, {
+      owner,
       timers,
       bornAt: clock.now(),
       maxHeaderSize,
       route: name,
       setup,
+      address,
+      peer: (origin ?? firstHop)?.host ?? name,
       wire,
     });
-    if (route.passage !== null) this.#reader.readEvents(socket);
-    if (trace.connectionOpen.hasSubscribers) {
-      trace.connectionOpen.publish({ connection: connection.id, route: name, ...setup });
-    }
-    this.#request.connected(connection);
+    if (isReadThroughEvents(route)) reader.readEvents(socket);
+    return connection;
   }
 
-  #enter(phase: Connecting): void {
-    this.#phase = phase;
-    if (!this.#referenced) phase.unref();
-  }
-
-  #limits(): PhaseLimits {
-    const { clock, timers } = this.#connector;
-    const { connectTimeout } = this.#request;
-    // Whole milliseconds: timers of one length are one timer.
-    const timeLeft = Math.max(1, connectTimeout - Math.floor(clock.now() - this.#startedAt));
-    return { timers, timeLeft, connectTimeout };
-  }
-
-  #failedOnWay(error: Error): void {
-    this.#failed(this.#connector.route.explain?.(error) ?? error);
-  }
-
-  #failed(error: Error): void {
-    this.#connector.failed(this.#request, error);
+  #traceOpen({ id: connection, setup }: Connection): void {
+    const { name: route } = this.route;
+    if (trace.connectionOpen.hasSubscribers) trace.connectionOpen.publish({ connection, route, ...setup });
   }
 }
 
-const IDLE: Connecting = { abort: ignore, ref: ignore, unref: ignore };
+function peersOf({ tls, tunnel }: Route): Peers {
+  return {
+    firstHop: tls === null ? null : new TlsPeer(tls()),
+    origin: tunnel === null || tunnel.tls === null ? null : new TlsPeer(tunnel.tls()),
+  };
+}
+
+/** A socket that something goes on over, and a stream of somebody's own, know no `onread`. */
+function isReadThroughEvents({ tunnel, connect }: Route): boolean {
+  return tunnel !== null || connect !== null;
+}
+
+/** `error` with what is known of a connection that could not be made. */
+function described<T extends Error>({ name: route }: Route, error: T): T {
+  if (error instanceof HTTPError)
+    error.describe({ route, reused: false, bytesWritten: 0, responseStarted: false });
+  return error;
+}
+
+function traceError({ name: route }: Route, error: Error): void {
+  if (trace.connectionError.hasSubscribers) trace.connectionError.publish({ route, error });
+}
+
+/** TLS could not be set up: nothing is dialled. */
+class RefusedOpening implements Connecting {
+  #aborted = false;
+  readonly #name: string;
+
+  constructor(route: Route, error: Error, request: OpeningRequest) {
+    this.#name = route.name;
+    queueMicrotask(() => {
+      if (this.#aborted) return;
+      traceError(route, error);
+      request.failed(described(route, error));
+    });
+  }
+
+  abort(): void {
+    this.#aborted = true;
+  }
+
+  ref(): void {}
+  unref(): void {}
+
+  timeoutError(connectTimeout: number): HTTPError {
+    const text = `Connection to ${this.#name} timed out. ${timeoutText(connectTimeout)}`;
+    return new ConnectTimeoutError(text, { phase: "tls" });
+  }
+}
+
+/** One socket being opened. */
+class Opening implements Connecting {
+  readonly #route: Route;
+  readonly #peers: Peers;
+  readonly #clock: Clock;
+  readonly #request: OpeningRequest;
+  readonly #startedAt: number;
+  readonly #tunnel: TunnelRequest | null;
+  #step!: Connecting;
+  #referenced = true;
+  /** Whether the first hop is still to be reached. */
+  #onTheWay = true;
+  #timings: DialTimings = { dns: 0, connect: 0 };
+
+  constructor(route: Route, peers: Peers, clock: Clock, request: OpeningRequest) {
+    this.#route = route;
+    this.#peers = peers;
+    this.#clock = clock;
+    this.#request = request;
+    this.#startedAt = clock.now();
+    this.#tunnel = route.tunnel?.begin() ?? null;
+    this.#dial();
+  }
+
+  abort(timeout?: HTTPError): void {
+    this.#step.abort(timeout);
+    if (timeout !== undefined) traceError(this.#route, timeout);
+  }
+
+  ref(): void {
+    this.#referenced = true;
+    this.#step.ref();
+  }
+
+  unref(): void {
+    this.#referenced = false;
+    this.#step.unref();
+  }
+
+  timeoutError(connectTimeout: number): HTTPError {
+    const error = this.#step.timeoutError(connectTimeout);
+    return described(this.#route, this.#onTheWay ? (this.#explained(error) as HTTPError) : error);
+  }
+
+  /** Begins the way to the first hop. */
+  #dial(): void {
+    this.#onTheWay = true;
+    if (this.#route.connect === null) this.#dialSocket();
+    else this.#askForStream(this.#route.connect);
+  }
+
+  #dialSocket(): void {
+    const route = this.#route;
+    const { reader } = this.#request;
+    const { firstHop } = this.#peers;
+    const options = {
+      ...route.dial,
+      clock: this.#clock,
+      ...(reader === null || isReadThroughEvents(route) ? {} : { onread: reader.onread }),
+      ...(firstHop === null ? {} : { createSocket: firstHop.dialling.bind(firstHop) }),
+    };
+    const dialling = dial(route.target, options, (error, socket, timings) => {
+      this.#timings = timings;
+      if (socket === null) this.#failed(error!);
+      else if (firstHop === null) this.#arrive(socket, socket, null);
+      else this.#secureFirstHop(firstHop, socket as TLSSocket, socket);
+    });
+    this.#enter(dialling);
+  }
+
+  #askForStream(connect: ConnectFunction): void {
+    const { target, origin, name } = this.#route;
+    const begin = this.#clock.now();
+    const hop = "host" in target ? { ...target, socketPath: null } : { host: null, port: null, ...target };
+    const asked = { ...hop, origin, owner: this.#request.owner };
+    const asking = new CustomDial(connect, asked, name, (error, stream, connection) => {
+      const { firstHop } = this.#peers;
+      this.#timings = { dns: 0, connect: this.#clock.now() - begin };
+      if (error !== null) this.#failed(error);
+      else if (connection !== undefined) this.#request.connected(connection);
+      else if (firstHop === null) this.#arrive(stream!, stream!, null);
+      else this.#secureFirstHop(firstHop, firstHop.over(stream!), stream!);
+    });
+    this.#enter(asking);
+  }
+
+  #secureFirstHop(peer: TlsPeer, socket: TLSSocket, wire: Socket): void {
+    this.#secure(peer, socket, wire, (tls) => this.#arrive(socket, wire, tls));
+  }
+
+  /** The first hop is reached. `tls`: ms of the handshake with it. */
+  #arrive(socket: Socket, wire: Socket, tls: number | null): void {
+    this.#onTheWay = false;
+    if (this.#tunnel === null) {
+      this.#ready(socket, wire, tls);
+      return;
+    }
+    const asking = this.#tunnel.open(socket, (error, again = false) => {
+      if (error !== null) this.#failed(error);
+      else if (again) {
+        socket.on("error", ignore).destroy();
+        this.#dial();
+      } else this.#passed(socket);
+    });
+    this.#enter(asking);
+  }
+
+  /** The tunnel to the origin stands. */
+  #passed(wire: Socket): void {
+    // What the proxy took counts as connecting.
+    const connect = this.#clock.now() - this.#startedAt - this.#timings.dns;
+    this.#timings = { ...this.#timings, connect };
+    const { origin } = this.#peers;
+    if (origin === null) this.#ready(wire, wire, null);
+    else {
+      const socket = origin.over(wire);
+      this.#secure(origin, socket, wire, (tls) => this.#ready(socket, wire, tls));
+    }
+  }
+
+  /** Waits for the handshake on `socket`; `secured` is told how many ms it took. */
+  #secure(peer: TlsPeer, socket: TLSSocket, wire: Socket, secured: (tls: number) => void): void {
+    const begin = this.#clock.now();
+    const handshake = peer.finish(socket, (error) => {
+      if (error === null) {
+        secured(this.#clock.now() - begin);
+        return;
+      }
+      if (wire !== socket) wire.on("error", ignore).destroy();
+      this.#failed(error);
+    });
+    this.#enter(handshake);
+  }
+
+  #ready(socket: Socket, wire: Socket, tls: number | null): void {
+    const { alpnProtocol } = socket as TLSSocket;
+    this.#request.opened({
+      socket,
+      wire,
+      setup: { ...this.#timings, tls },
+      address: wire.remoteAddress ?? null,
+      protocol: alpnProtocol || null,
+    });
+  }
+
+  #enter(step: Connecting): void {
+    this.#step = step;
+    if (!this.#referenced) step.unref();
+  }
+
+  #failed(error: Error): void {
+    const failure = described(this.#route, this.#onTheWay ? this.#explained(error) : error);
+    traceError(this.#route, failure);
+    this.#request.failed(failure);
+  }
+
+  #explained(error: Error): Error {
+    return this.#route.describeFailure?.(error) ?? error;
+  }
+}
 
 function ignore(): void {}

@@ -10,38 +10,40 @@
  * never be reached.
  */
 
-import {
-  connect,
-  isIP,
-  type LookupFunction,
-  type NetConnectOpts,
-  type OnReadOpts,
-  type Socket,
-} from "node:net";
+import { connect, isIP, type LookupFunction, type NetConnectOpts, type Socket } from "node:net";
 import type { Clock, Timer } from "../core/clock.ts";
-import { AddressBlockedError, ConnectTimeoutError, InvalidArgumentError } from "../core/errors.ts";
-import type { AddressFilter } from "./address-filter.ts";
-import { FailedAddresses, orderAddresses } from "./address-order.ts";
-import { connectionError, type Failure, type Goal, isUnreachable, tellingError } from "./errors.ts";
+import { ConnectTimeoutError } from "../core/errors.ts";
+import { type AddressFilter, allowedAddresses } from "./address-filter.ts";
+import { timeoutText } from "./handshake-step.ts";
 import { type Address, type DnsCache, type ResolveOptions, resolve } from "./resolve.ts";
+import {
+  connectionError,
+  type Failure,
+  type Goal,
+  isUnreachable,
+  SocketAttempt,
+  type SocketSettings,
+  socketOptions,
+  sourceOf,
+  tellingError,
+  tried,
+} from "./socket-attempt.ts";
+
+export type { SourceAddress } from "./socket-attempt.ts";
 
 /** RFC 8305's "Connection Attempt Delay" in ms. */
 const ATTEMPT_DELAY = 250;
 
+/** How long in ms a failure counts. */
+const FAILURE_TTL = 60_000;
+const MOST_FAILURES = 512;
+
 /** Where to: a host (name, or address without brackets) and port, or a Unix-domain socket. */
 export type DialTarget = { readonly host: string; readonly port: number } | { readonly socketPath: string };
 
-/** An address to connect from: alone, or with a port as in urllib3's `source_address`; 0 for any port. */
-export type SourceAddress =
-  | string
-  | { readonly address: string; readonly port?: number | null | undefined }
-  | readonly [address: string, port?: number | null];
-
 /** How to dial. What is `null` counts as not given. */
-export interface DialOptions {
+export interface DialOptions extends SocketSettings {
   clock: Clock;
-  /** Longest time in ms until a connection stands, look-up included. Default: no limit. */
-  connectTimeout?: number | null | undefined;
   /** As for `net.connect`. Default `dns.lookup`. */
   lookup?: LookupFunction | null | undefined;
   /** Only addresses of this family; 0 for both. Default: that of `sourceAddress`. */
@@ -49,16 +51,6 @@ export interface DialOptions {
   dnsCache?: DnsCache | null | undefined;
   /** Asked for every address; only `true` lets it be dialled. Not asked for a Unix-domain socket. */
   addressFilter?: AddressFilter | null | undefined;
-  /** Local address to connect from. */
-  sourceAddress?: SourceAddress | null | undefined;
-  /** Send small packets at once. Default true. */
-  noDelay?: boolean | null | undefined;
-  /** TCP keep-alive probes. Default false. */
-  keepAlive?: boolean | null | undefined;
-  /** Idle time in ms before the first probe. */
-  keepAliveInitialDelay?: number | null | undefined;
-  /** Who takes the winner's bytes. */
-  onread?: OnReadOpts | null | undefined;
   /** Begins one connection attempt; it stands when the socket emits 'connect'. Default `net.connect`. */
   createSocket?: ((options: NetConnectOpts) => Socket) | null | undefined;
   /** What has failed lately. Default: shared by the process. */
@@ -74,22 +66,57 @@ export interface DialTimings {
 /** Called exactly once, later; either `error` or `socket` is `null`. The socket has no listeners of the dial's. */
 export type DialCallback = (error: Error | null, socket: Socket | null, timings: DialTimings) => void;
 
-/** A dial under way. */
+/** A dial under way. It has no time limit of its own: it runs until it ends or is aborted. */
 export interface Dial {
-  /** Gives up: everything is closed, and nothing is reported any more. */
-  abort(): void;
+  /**
+   * Gives up: everything is closed, and nothing is reported any more. `timeout`: what its last waiter was told, whose time
+   * was over; then the addresses that were being tried count as failed.
+   */
+  abort(timeout?: Error): void;
   /** Keeps the program alive while it dials (the default). */
   ref(): void;
   /** Lets the program end before. */
   unref(): void;
+  /** The error for somebody whose connect timeout of so many ms is over: where the dial stands now. */
+  timeoutError(connectTimeout: number): ConnectTimeoutError;
 }
 
 /**
  * Begins to connect to `target`. Fails with `LocationParseError` for an impossible name, `NameResolutionError`,
- * `AddressBlockedError`, `ConnectTimeoutError`, and `NewConnectionError` for everything else.
+ * `AddressBlockedError`, and `NewConnectionError` for everything else.
  */
 export function dial(target: DialTarget, options: DialOptions, done: DialCallback): Dial {
   return new Race(target, options, done);
+}
+
+/** Addresses with a port that could not be reached a short while ago (60 s; the newest 512). */
+export class FailedAddresses {
+  /** Address and port -> `clock.now()` at which the failure no longer counts; oldest first. */
+  readonly #ends = new Map<string, number>();
+
+  get size(): number {
+    return this.#ends.size;
+  }
+
+  add(address: string, port: number, now: number): void {
+    const key = keyOf(address, port);
+    this.#ends.delete(key);
+    this.#ends.set(key, now + FAILURE_TTL);
+    if (this.#ends.size > MOST_FAILURES) this.#ends.delete(this.#ends.keys().next().value as string);
+  }
+
+  has(address: string, port: number, now: number): boolean {
+    const key = keyOf(address, port);
+    const end = this.#ends.get(key);
+    if (end === undefined) return false;
+    if (now < end) return true;
+    this.#ends.delete(key);
+    return false;
+  }
+
+  delete(address: string, port: number): void {
+    this.#ends.delete(keyOf(address, port));
+  }
 }
 
 const processFailures = new FailedAddresses();
@@ -101,11 +128,10 @@ class Race implements Dial {
   #resolvedAt: number | null = null;
   /** `null` once it is over. */
   #done: DialCallback | null;
-  #deadline: Timer | null = null;
   #nextAttempt: Timer | null = null;
   #leaveLookup: (() => void) | null = null;
   #waiting: Goal[] = [];
-  readonly #attempts = new Set<Attempt>();
+  readonly #attempts = new Set<SocketAttempt>();
   readonly #failures: Failure[] = [];
   #referenced = true;
 
@@ -114,17 +140,31 @@ class Race implements Dial {
     this.#options = options;
     this.#done = done;
     this.#startedAt = options.clock.now();
-    const timeout = options.connectTimeout ?? Number.POSITIVE_INFINITY;
-    if (timeout < Number.POSITIVE_INFINITY) {
-      this.#deadline = options.clock.setTimer(() => this.#timedOut(timeout), timeout);
-    }
     // What fails at once is still reported later.
     queueMicrotask(() => this.#start());
   }
 
-  abort(): void {
+  abort(timeout?: Error): void {
+    if (timeout !== undefined && this.#done !== null) {
+      for (const { goal } of this.#attempts) this.#remember(goal);
+      if (this.#resolvedAt !== null) this.#forgetAnswer();
+    }
     this.#done = null;
     this.#cleanUp();
+  }
+
+  timeoutError(connectTimeout: number): ConnectTimeoutError {
+    const target = this.#target;
+    const name = "host" in target ? target.host : target.socketPath;
+    const goals = [...this.#failures, ...this.#attempts].map(({ goal }) => goal);
+    const resolved = this.#resolvedAt !== null;
+    const state = resolved ? tried(goals, this.#port) : " (its name is still being looked up)";
+    const cause = tellingError(this.#failures);
+    const text = `Connection to ${name} timed out. ${timeoutText(connectTimeout)}${state}`;
+    return new ConnectTimeoutError(text, {
+      phase: resolved ? "connect" : "dns",
+      ...(cause === undefined ? {} : { cause }),
+    });
   }
 
   ref(): void {
@@ -177,12 +217,21 @@ class Race implements Dial {
     this.#nextAttempt = null;
     for (let goal = this.#waiting.shift(); goal !== undefined; goal = this.#waiting.shift()) {
       if (!this.#attempt(goal)) continue;
-      if (this.#waiting.length > 0) {
-        this.#nextAttempt = this.#options.clock.setTimer(() => this.#next(), ATTEMPT_DELAY);
-      }
+      if (this.#waiting.length > 0) this.#startDelay();
       return;
     }
     if (this.#attempts.size === 0) this.#lost();
+  }
+
+  #startDelay(): void {
+    const { clock } = this.#options;
+    const timer = clock.setTimer(() => {
+      // An attempt may have come through while the program was busy: the sockets are looked at first.
+      clock.afterPoll(() => {
+        if (this.#nextAttempt === timer) this.#next();
+      });
+    }, ATTEMPT_DELAY);
+    this.#nextAttempt = timer;
   }
 
   /** Whether an attempt at `goal` could begin. */
@@ -190,7 +239,7 @@ class Race implements Dial {
     try {
       const socket = (this.#options.createSocket ?? connect)(socketOptions(goal, this.#port, this.#options));
       if (!this.#referenced) socket.unref();
-      const attempt = new Attempt(socket, goal, this.#options.clock.now(), (error) =>
+      const attempt = new SocketAttempt(socket, goal, this.#options.clock.now(), (error) =>
         this.#attemptEnded(attempt, error),
       );
       this.#attempts.add(attempt);
@@ -201,7 +250,7 @@ class Race implements Dial {
     }
   }
 
-  #attemptEnded(attempt: Attempt, error: Error | null): void {
+  #attemptEnded(attempt: SocketAttempt, error: Error | null): void {
     this.#attempts.delete(attempt);
     if (error === null) {
       this.#won(attempt);
@@ -212,8 +261,8 @@ class Race implements Dial {
     this.#next();
   }
 
-  #won({ goal, socket, startedAt }: Attempt): void {
-    // Whoever had a real head start and was overtaken is as good as dead.
+  #won({ goal, socket, startedAt }: SocketAttempt): void {
+    // An address that had a real head start and was overtaken counts as failed.
     for (const other of this.#attempts) {
       if (startedAt - other.startedAt > ATTEMPT_DELAY / 2) this.#remember(other.goal);
     }
@@ -224,20 +273,6 @@ class Race implements Dial {
   #lost(): void {
     this.#forgetAnswer();
     this.#end(connectionError(this.#failures, this.#port), null);
-  }
-
-  #timedOut(timeout: number): void {
-    for (const { goal } of this.#attempts) this.#remember(goal);
-    if (this.#resolvedAt !== null) this.#forgetAnswer();
-    const target = this.#target;
-    const name = "host" in target ? target.host : target.socketPath;
-    const cause = tellingError(this.#failures);
-    const limit = `connect timeout=${Math.ceil(timeout)} ms`;
-    const error = new ConnectTimeoutError(`Connection to ${name} timed out. (${limit})`, {
-      phase: this.#resolvedAt === null ? "dns" : "connect",
-      ...(cause === undefined ? {} : { cause }),
-    });
-    this.#end(error, null);
   }
 
   #end(error: Error | null, socket: Socket | null): void {
@@ -256,8 +291,8 @@ class Race implements Dial {
   }
 
   #cleanUp(): void {
-    this.#deadline?.cancel();
     this.#nextAttempt?.cancel();
+    this.#nextAttempt = null;
     this.#leaveLookup?.();
     for (const attempt of this.#attempts) attempt.discard();
     this.#attempts.clear();
@@ -282,100 +317,29 @@ class Race implements Dial {
   }
 }
 
-/** One socket that is connecting. Reports once, unless discarded before. */
-class Attempt {
-  readonly socket: Socket;
-  readonly goal: Goal;
-  /** `clock.now()` */
-  readonly startedAt: number;
-  readonly #onEnd: (error: Error | null) => void;
-
-  constructor(socket: Socket, goal: Goal, startedAt: number, onEnd: (error: Error | null) => void) {
-    this.socket = socket;
-    this.goal = goal;
-    this.startedAt = startedAt;
-    this.#onEnd = onEnd;
-    socket.on("connect", this.#connected).on("error", this.#failed).on("close", this.#closed);
-  }
-
-  discard(): void {
-    this.#detach();
-    this.socket.on("error", ignore).destroy();
-  }
-
-  #detach(): void {
-    this.socket.off("connect", this.#connected).off("error", this.#failed).off("close", this.#closed);
-  }
-
-  readonly #connected = (): void => {
-    this.#detach();
-    this.#onEnd(null);
-  };
-
-  readonly #failed = (error: Error): void => {
-    this.discard();
-    this.#onEnd(error);
-  };
-
-  readonly #closed = (): void => this.#failed(new Error("the socket was closed while it connected"));
-}
-
-function ignore(): void {}
-
-function socketOptions(goal: Goal, port: number, options: DialOptions): NetConnectOpts {
-  const { noDelay, keepAlive, keepAliveInitialDelay, onread } = options;
-  const reader = onread ? { onread } : {};
-  if ("path" in goal) return { path: goal.path, ...reader };
-  const source = sourceOf(options.sourceAddress);
-  // `net.connect` throws for these too, but then leaves a socket open that nobody can close.
-  checkPort("port", port);
-  checkPort("sourceAddress.port", source?.port ?? 0);
-  if (source !== null && isIP(source.address) === 0) {
-    throw new InvalidArgumentError(`sourceAddress is not an IP address: ${source.address}`);
-  }
-  return {
-    host: goal.address,
-    port,
-    family: goal.family,
-    autoSelectFamily: false,
-    noDelay: noDelay ?? true,
-    ...(keepAlive ? { keepAlive, keepAliveInitialDelay: keepAliveInitialDelay ?? 0 } : {}),
-    ...(source === null ? {} : { localAddress: source.address, localPort: source.port ?? 0 }),
-    ...reader,
-  };
-}
-
-function checkPort(name: string, port: number): void {
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return;
-  throw new InvalidArgumentError(`${name} must be a whole number from 0 to 65535, not ${port}`);
-}
-
-function sourceOf(
-  source: SourceAddress | null | undefined,
-): { address: string; port?: number | null | undefined } | null {
-  if (!source) return null;
-  if (typeof source === "string") return { address: source };
-  return "address" in source ? source : { address: source[0], port: source[1] };
-}
-
-/** The addresses that `filter` lets pass; an error if there is none. */
-export function allowedAddresses(
+/** The addresses in the order in which to try them: families in turn, and last those that have failed lately. */
+export function orderAddresses(
   addresses: readonly Address[],
-  host: string,
-  filter: AddressFilter | null | undefined,
-): readonly Address[] | AddressBlockedError {
-  if (!filter) return addresses;
-  const names = addresses.map(({ address }) => address).join(", ");
-  try {
-    // Strictly `true`: what an async function returns would let everything pass.
-    const allowed = addresses.filter(({ address, family }) => filter(address, family) === true);
-    if (allowed.length > 0) return allowed;
-    return blocked(`addressFilter refuses every address of '${host}': ${names}`);
-  } catch (cause) {
-    return blocked(`addressFilter failed for an address of '${host}': ${names}`, { cause });
-  }
+  port: number,
+  failed: FailedAddresses,
+  now: number,
+): Address[] {
+  const hasFailed = ({ address }: Address): boolean => failed.has(address, port, now);
+  const order = interleave(addresses);
+  return [...order.filter((address) => !hasFailed(address)), ...order.filter(hasFailed)];
 }
 
-function blocked(message: string, options: { cause?: unknown } = {}): AddressBlockedError {
-  return new AddressBlockedError(message, { phase: "connect", ...options });
+/** One of the first address's family, one of the other, and so on; within a family the order stays. */
+export function interleave(addresses: readonly Address[]): Address[] {
+  const first = addresses.filter(({ family }) => family === addresses[0]?.family);
+  const second = addresses.filter(({ family }) => family !== addresses[0]?.family);
+  const order: Address[] = [];
+  for (let index = 0; order.length < addresses.length; index += 1) {
+    order.push(...first.slice(index, index + 1), ...second.slice(index, index + 1));
+  }
+  return order;
+}
+
+function keyOf(address: string, port: number): string {
+  return `${address} ${port}`;
 }

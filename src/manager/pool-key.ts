@@ -53,6 +53,7 @@ const HTTP_FIELDS = [
   "socketOptions",
   "socketPath",
   "lookup",
+  "connect",
   "dnsCache",
   "addressFilter",
   "decodeContent",

@@ -19,7 +19,7 @@ import { leakGate } from "../kit/leak-gate.ts";
 leakGate();
 
 it("options of a dial are checked before one begins: a wrong one ended the process", async () => {
-  for (const name of ["sourceAddress", "lookup", "addressFilter", "socketPath", "socketOptions"]) {
+  for (const name of ["sourceAddress", "lookup", "connect", "addressFilter", "socketPath", "socketOptions"]) {
     const options = { [name]: 5 };
     assert.throws(() => new HTTPConnectionPool("127.0.0.1", 80, options), InvalidArgumentError, name);
   }

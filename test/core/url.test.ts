@@ -128,7 +128,7 @@ const REFUSED: readonly string[] = [
   " http://h",
   "http://h\n/",
   "http://h\r\nX: y/",
-  "http://☃.net/",
+  "http://a\u200db.net/",
   "http://ex＠ample/",
 ];
 

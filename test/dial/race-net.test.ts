@@ -8,8 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { systemClock } from "../../src/core/clock.ts";
-import { FailedAddresses } from "../../src/dial/address-order.ts";
-import { type DialOptions, type DialTarget, dial } from "../../src/dial/race.ts";
+import { type DialOptions, type DialTarget, dial, FailedAddresses } from "../../src/dial/race.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 
 leakGate();
@@ -30,7 +29,6 @@ function connect(target: DialTarget, options: Partial<DialOptions> = {}): Promis
     const all = {
       clock: systemClock,
       failedAddresses: new FailedAddresses(),
-      connectTimeout: 5000,
       ...options,
     };
     dial(target, all, (error, socket) => (socket === null ? reject(error) : resolve(socket)));
@@ -131,9 +129,7 @@ test("aborting while a connection is being made leaves nothing", async () => {
   const server = await listen();
   for (const turns of [0, 1, 2]) {
     const target = { host: "127.0.0.1", port: portOf(server) };
-    const dialled = dial(target, { clock: systemClock, connectTimeout: 5000 }, (_error, socket) =>
-      socket?.destroy(),
-    );
+    const dialled = dial(target, { clock: systemClock }, (_error, socket) => socket?.destroy());
     for (let turn = 0; turn < turns; turn += 1) await null;
     dialled.abort();
   }

@@ -2,12 +2,22 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { Timer } from "../../src/core/clock.ts";
 import { NewConnectionError } from "../../src/core/errors.ts";
-import { FailedAddresses } from "../../src/dial/address-order.ts";
-import { type Dial, type DialOptions, type DialTarget, type DialTimings, dial } from "../../src/dial/race.ts";
+import {
+  type Dial,
+  type DialOptions,
+  type DialTarget,
+  type DialTimings,
+  dial,
+  FailedAddresses,
+} from "../../src/dial/race.ts";
 import { DnsCache } from "../../src/dial/resolve.ts";
 import { VirtualClock } from "../kit/clock.ts";
 import { FakeNet, FakeResolver, type FakeSocket } from "./fake-net.ts";
+
+/** `connectTimeout`: of the only one who waits, in ms; then the dial is given up. */
+type Given = Partial<DialOptions> & { readonly connectTimeout?: number };
 
 /** Everything a dial touches, in the test's hands. */
 class World {
@@ -16,15 +26,17 @@ class World {
   readonly net = new FakeNet();
   readonly failedAddresses = new FailedAddresses();
 
-  dial(options: Partial<DialOptions> = {}, target: DialTarget = { host: "h.test", port: 80 }): Dialled {
+  dial(given: Given = {}, target: DialTarget = { host: "h.test", port: 80 }): Dialled {
+    const { connectTimeout = Number.POSITIVE_INFINITY, ...options } = given;
     const { clock, net, failedAddresses } = this;
     const { lookup } = this.resolver;
     const { createSocket } = net;
-    return new Dialled(target, { clock, lookup, createSocket, failedAddresses, ...options });
+    const all = { clock, lookup, createSocket, failedAddresses, ...options };
+    return new Dialled(target, all, connectTimeout);
   }
 
   /** A dial whose look-up has been answered. */
-  async resolved(addresses: readonly string[], options: Partial<DialOptions> = {}): Promise<Dialled> {
+  async resolved(addresses: readonly string[], options: Given = {}): Promise<Dialled> {
     const dialled = this.dial(options);
     await this.clock.elapse(0);
     this.resolver.answer("h.test", addresses);
@@ -56,15 +68,28 @@ class Dialled {
   socket: Socket | null = null;
   timings: DialTimings | null = null;
   readonly dial: Dial;
+  #timer: Timer | null = null;
 
-  constructor(target: DialTarget, options: DialOptions) {
+  constructor(target: DialTarget, options: DialOptions, connectTimeout: number) {
     this.dial = dial(target, options, (error, socket, timings) => {
+      this.#timer?.cancel();
       this.calls += 1;
       this.error = error;
       this.socket = socket;
       this.timings = timings;
     });
     assert.equal(this.calls, 0, "done must not be called inside dial()");
+    if (connectTimeout === Number.POSITIVE_INFINITY) return;
+    this.#timer = options.clock.setTimer(() => {
+      this.error = this.dial.timeoutError(connectTimeout);
+      this.calls += 1;
+      this.dial.abort(this.error);
+    }, connectTimeout);
+  }
+
+  abort(): void {
+    this.#timer?.cancel();
+    this.dial.abort();
   }
 }
 
@@ -329,9 +354,11 @@ test("time runs out during the look-up", async () => {
   assert.equal(dialled.calls, 0);
   await world.clock.elapse(1);
   assert.equal(dialled.error?.name, "ConnectTimeoutError");
-  assert.equal(dialled.error?.message, "Connection to h.test timed out. (connect timeout=1000 ms)");
+  assert.equal(
+    dialled.error?.message,
+    "Connection to h.test timed out. (connect timeout=1000 ms) (its name is still being looked up)",
+  );
   assert.equal((dialled.error as NewConnectionError).phase, "dns");
-  assert.deepEqual(dialled.timings, { dns: 1000, connect: 0 });
   world.resolver.answer("h.test", [V4]);
   await world.clock.elapse(0);
   assert.deepEqual([dialled.calls, world.net.names], [1, []]);
@@ -346,16 +373,40 @@ test("time runs out while attempts are under way", async () => {
   assert.equal(dialled.error?.name, "ConnectTimeoutError");
   assert.equal((dialled.error as NewConnectionError).phase, "connect");
   assert.equal(causeCode(dialled.error), "ECONNREFUSED");
+  assert.match(
+    dialled.error!.message,
+    /\(connect timeout=300 ms\) \(tried \[2001:db8::1\]:80, 192\.0\.2\.1:80, 192\.0\.2\.2:80\)$/,
+  );
   assert.equal(world.net.sockets.length, 3);
   world.assertClean();
 });
 
-test("no timer without a timeout", async () => {
-  for (const connectTimeout of [undefined, null, Number.POSITIVE_INFINITY]) {
-    const world = new World();
-    world.dial({ connectTimeout });
-    assert.equal(world.clock.pending, 0);
-  }
+test("a dial has no timer of its own before its first attempt", () => {
+  const world = new World();
+  world.dial();
+  assert.equal(world.clock.pending, 0);
+});
+
+test("a dial goes on after one of several who wait has been told that his time is over", async () => {
+  const world = new World();
+  const dialled = await world.resolved([V4]);
+  const error = dialled.dial.timeoutError(99.5);
+  assert.equal(error.message, `Connection to h.test timed out. (connect timeout=100 ms) (tried ${V4}:80)`);
+  assert.equal(world.failedAddresses.size, 0);
+  world.socket(0).connect();
+  assert.equal(dialled.socket, world.socket(0));
+});
+
+test("an attempt that came through while the program was busy counts before the next one begins", async () => {
+  const world = new World();
+  const dialled = await world.resolved([V6, V4]);
+  // The timer is late, and what the network has brought meanwhile is read right after it.
+  world.clock.setTimer(() => world.clock.setTimer(() => world.socket(0).connect(), 0), 240);
+  world.clock.block(2000);
+  await world.clock.elapse(0);
+  assert.deepEqual(world.net.names, [`${V6} 80`]);
+  assert.equal(dialled.socket, world.socket(0));
+  world.assertClean(world.socket(0));
 });
 
 test("an address that failed is tried last for a minute", async () => {
@@ -461,8 +512,8 @@ test("abort at every stage closes everything and reports nothing", async () => {
     const world = new World();
     const dialled = world.dial({ connectTimeout: 10_000 });
     for (const stage of stages.slice(0, last + 1)) await stage(world);
-    dialled.dial.abort();
-    dialled.dial.abort();
+    dialled.abort();
+    dialled.abort();
     if (last < 2) await world.clock.elapse(0);
     if (last === -1) assert.deepEqual(world.resolver.calls, []);
     if (last === 0 || last === 1) world.resolver.answer("h.test", [V4]);
@@ -475,9 +526,9 @@ test("abort at every stage closes everything and reports nothing", async () => {
 
 test("abort after success does not touch the socket", async () => {
   const world = new World();
-  const { dial } = await world.resolved([V4]);
+  const dialled = await world.resolved([V4]);
   world.socket(0).connect();
-  dial.abort();
+  dialled.abort();
   assert.equal(world.socket(0).destroyed, false);
 });
 
@@ -502,7 +553,7 @@ test("whatever happens in whatever order, there is one report and nothing is lef
         if (one.kind === "wait") await world.clock.elapse(one.ms);
         else if (one.kind === "abort") {
           aborted ||= dialled.calls === 0;
-          dialled.dial.abort();
+          dialled.abort();
         } else if (socket !== undefined && !socket.destroyed && dialled.socket === null) {
           if (one.kind === "fail") socket.fail("ECONNREFUSED");
           else socket.connect();

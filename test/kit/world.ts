@@ -17,7 +17,7 @@ import {
 import { COMMONS } from "../../src/client/connection-pool.ts";
 import { Commons } from "../../src/client/shared-resources.ts";
 import type { Clock, Timer } from "../../src/core/clock.ts";
-import { FailedAddresses } from "../../src/dial/address-order.ts";
+import { FailedAddresses } from "../../src/dial/race.ts";
 import {
   HTTPConnectionPool,
   PoolManager,

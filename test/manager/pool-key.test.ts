@@ -69,6 +69,7 @@ const HTTP_OPTIONS: Record<string, [unknown, unknown]> = {
   socketOptions: [{ noDelay: true }, { noDelay: false }],
   socketPath: ["/run/a", "/run/b"],
   lookup: [() => {}, () => {}],
+  connect: [() => {}, () => {}],
   dnsCache: [1000, 2000],
   addressFilter: [() => true, () => true],
   decodeContent: [true, false],

@@ -44,6 +44,10 @@ export interface Http1Settings {
   maxHeaderSize: number;
   route: string;
   setup: ConnectionSetup;
+  /** The address at the other end; `null` where there is none. */
+  address?: string | null;
+  /** Whom TLS is spoken with, for messages. Default: `route`. */
+  peer?: string;
   /** The socket below, where TLS runs over one that a proxy has connected; else the socket itself. */
   wire?: Socket;
 }
@@ -61,6 +65,8 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
   exchanges: number = 0;
   alive: boolean = true;
   keepAliveHint: number | null = null;
+  readonly address: string | null;
+  readonly #peer: string;
   readonly #socket: Socket;
   readonly #wire: Socket;
   readonly #owner: ConnectionOwner;
@@ -86,6 +92,8 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
   constructor(socket: Socket, reader: SocketReader, settings: Http1Settings) {
     this.#socket = socket;
     this.#wire = settings.wire ?? socket;
+    this.address = settings.address ?? null;
+    this.#peer = settings.peer ?? settings.route;
     this.#owner = settings.owner;
     this.#timers = settings.timers;
     this.bornAt = settings.bornAt;
@@ -403,7 +411,7 @@ export class Http1Connection implements Connection, ResponseSink, ByteReceiver, 
     if (!this.alive) return;
     if (isTlsError(cause)) {
       // An alert may come long after the handshake: under TLS 1.3 that is how a server refuses a client's certificate.
-      this.#fail(toSslError(cause, this.route));
+      this.#fail(toSslError(cause, this.#peer));
       return;
     }
     const where = this.#parser.inBody ? "Connection broken" : "Connection aborted";

@@ -9,14 +9,21 @@
  */
 
 import type { Socket } from "node:net";
-import { HTTPError, ProtocolError, ProxyError, ReadTimeoutError } from "../../core/errors.ts";
+import {
+  AddressBlockedError,
+  HTTPError,
+  ProtocolError,
+  ProxyError,
+  ReadTimeoutError,
+} from "../../core/errors.ts";
 import { HTTPHeaderDict, SKIP_HEADER } from "../../core/headers.ts";
+import type { Url } from "../../core/url.ts";
 import { parseChallenges } from "../../protocol/h1/challenge.ts";
 import { type DefaultFields, writeHead } from "../../protocol/h1/request-writer.ts";
 import type { ResponseHead } from "../../protocol/h1/response-head.ts";
 import { ResponseParser, type ResponseSink } from "../../protocol/h1/response-parser.ts";
-import type { PassageDone } from "../connector.ts";
-import { type Connecting, Phase, type PhaseLimits } from "../step.ts";
+import type { TunnelDone, TunnelRequest } from "../connector.ts";
+import { type Connecting, HandshakeStep, timeoutText } from "../handshake-step.ts";
 import type { ProxyAuth } from "./auth.ts";
 
 /** Most bytes of a 407's body that are read for the connection's sake. */
@@ -34,23 +41,30 @@ export interface TunnelSettings {
   readonly maxHeaderSize: number;
 }
 
-/** Asks the proxy at the other end of `socket`. `mayAnswer`: a challenge was not answered before. */
-export function openTunnel(
-  socket: Socket,
-  settings: TunnelSettings,
-  limits: PhaseLimits,
-  mayAnswer: boolean,
-  done: PassageDone,
-): Connecting {
-  return new Tunnel(socket, settings, limits, mayAnswer, done).phase;
+/** Asks an HTTP proxy for one tunnel. */
+export class ConnectTunnel implements TunnelRequest {
+  readonly #settings: TunnelSettings;
+  #asked = false;
+
+  constructor(settings: TunnelSettings) {
+    this.#settings = settings;
+  }
+
+  open(socket: Socket, done: TunnelDone): Connecting {
+    const mayAnswer = !this.#asked;
+    this.#asked = true;
+    return new ConnectExchange(socket, this.#settings, mayAnswer, done).step;
+  }
 }
 
-class Tunnel implements ResponseSink {
-  readonly phase: Phase;
+/** CONNECT and its answer on one connection. */
+class ConnectExchange implements ResponseSink {
+  readonly step: HandshakeStep;
   readonly #socket: Socket;
   readonly #settings: TunnelSettings;
   readonly #parser: ResponseParser;
   readonly #onData: (bytes: Buffer) => void;
+  /** No challenge was answered before. */
   #mayAnswer: boolean;
   /** A challenge is to be answered. */
   #challenged = false;
@@ -58,23 +72,15 @@ class Tunnel implements ResponseSink {
   #authorized = false;
   #asked = 0;
 
-  constructor(
-    socket: Socket,
-    settings: TunnelSettings,
-    limits: PhaseLimits,
-    mayAnswer: boolean,
-    done: PassageDone,
-  ) {
+  constructor(socket: Socket, settings: TunnelSettings, mayAnswer: boolean, done: TunnelDone) {
     this.#socket = socket;
     this.#settings = settings;
     this.#mayAnswer = mayAnswer;
     this.#parser = new ResponseParser(this, settings.maxHeaderSize);
-    this.phase = new Phase(socket, {
-      ...limits,
-      failed: (cause) =>
-        refusal(`Connection aborted: ${cause.message}`, new ProtocolError(cause.message, { cause })),
+    this.step = new HandshakeStep(socket, {
+      failed: (cause) => this.#failed(cause),
       closed: () => this.#closed(),
-      timedOut: () => timeout(limits.connectTimeout),
+      timedOut: (connectTimeout) => timeout(connectTimeout),
       done: (error) => {
         socket.off("data", this.#onData);
         // What comes from now on is for whoever reads next.
@@ -99,7 +105,7 @@ class Tunnel implements ResponseSink {
     const challenges = headers.getList("proxy-authenticate");
     const { auth } = this.#settings;
     if (head.status !== 407 || !this.#mayAnswer || auth === null || !auth.accept(challenges)) {
-      this.phase.end(refused(head, challenges, this.#authorized));
+      this.step.end(refused(head, challenges, this.#authorized));
       return;
     }
     this.#mayAnswer = false;
@@ -131,14 +137,14 @@ class Tunnel implements ResponseSink {
       });
       this.#socket.write(head.text, "latin1");
     } catch (error) {
-      // The maker of the phase does not have it yet.
-      queueMicrotask(() => this.phase.end(error as Error));
+      // The maker of the step does not have it yet.
+      queueMicrotask(() => this.step.end(error as Error));
     }
   }
 
   #askElsewhere(): void {
     this.#again = true;
-    this.phase.end(null);
+    this.step.end(null);
   }
 
   #take(bytes: Buffer): void {
@@ -146,23 +152,31 @@ class Tunnel implements ResponseSink {
     try {
       used = this.#parser.execute(bytes, 0, bytes.length);
     } catch (error) {
-      this.phase.end(refusal(`Its answer cannot be understood: ${(error as Error).message}`, error));
+      this.step.end(refusal(`Its answer cannot be understood: ${(error as Error).message}`, error));
       return;
     }
-    if (this.phase.over || !this.#parser.done) return;
+    if (this.step.over || !this.#parser.done) return;
     if (used < bytes.length) {
       const cause = new ProtocolError("Bytes behind the answer to CONNECT", { phase: "proxy" });
-      this.phase.end(refusal("It sent bytes of its own into the tunnel", cause));
+      this.step.end(refusal("It sent bytes of its own into the tunnel", cause));
     } else if (this.#challenged) this.#ask();
-    else this.phase.end(null);
+    else this.step.end(null);
+  }
+
+  /** It did not mean to keep the connection on which it asked for credentials: they go on a new one. */
+  #endsAfterChallenge(): boolean {
+    this.#again ||= this.#challenged || (this.#asked > 1 && !this.#parser.started);
+    return this.#again;
+  }
+
+  #failed(cause: Error): Error | null {
+    // A proxy that closes with bytes unread resets.
+    if (this.#endsAfterChallenge()) return null;
+    return refusal(`Connection aborted: ${cause.message}`, new ProtocolError(cause.message, { cause }));
   }
 
   #closed(): Error | null {
-    // It did not mean to keep the connection on which it asked for credentials.
-    if (this.#challenged || (this.#asked > 1 && !this.#parser.started)) {
-      this.#again = true;
-      return null;
-    }
+    if (this.#endsAfterChallenge()) return null;
     try {
       this.#parser.finish();
     } catch (error) {
@@ -194,6 +208,26 @@ function refusal(text: string, cause: unknown, status?: number): ProxyError {
 }
 
 function timeout(connectTimeout: number): ProxyError {
-  const text = `Read timed out: no answer to CONNECT. (connect timeout=${connectTimeout} ms)`;
+  const text = `Read timed out: no answer to CONNECT. ${timeoutText(connectTimeout)}`;
   return refusal(text, new ReadTimeoutError(text, { phase: "proxy" }));
+}
+
+/** OpenSSL's words for an answer that is not TLS. */
+const NOT_TLS =
+  /wrong[ _]version[ _]number|unknown[ _]protocol|record[ _]layer[ _]failure|packet[ _]length[ _]too[ _]long/i;
+
+/**
+ * What failures on the way to `proxy` mean (urllib3's "Unable to connect to proxy"). What `addressFilter` refused stays
+ * what it is: another try would not help.
+ */
+export function proxyFailure(proxy: Url): (error: Error) => Error {
+  return (error) => {
+    if (error instanceof AddressBlockedError || error instanceof ProxyError) return error;
+    const hint =
+      proxy.scheme === "https" && NOT_TLS.test(error.message)
+        ? ". Your proxy appears to only use HTTP and not HTTPS, try changing your proxy URL to be HTTP"
+        : "";
+    const text = `Unable to connect to proxy${hint}: ${error.message}`;
+    return new ProxyError(text, { cause: error, phase: "proxy" });
+  };
 }

@@ -2,9 +2,8 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { PeerCertificate } from "node:tls";
-import { SSLError } from "../../core/errors.ts";
-import { packHost, packIP } from "../ip-address.ts";
-import { warnWeakFingerprint } from "./warnings.ts";
+import { INSECURE_REQUEST_WARNING, SSLError } from "../../core/errors.ts";
+import { packHost, packIP } from "../../core/ip-address.ts";
 
 /** One entry of subjectAltName, such as `{ kind: "DNS", value: "example.com" }`. */
 interface AltName {
@@ -137,4 +136,33 @@ function digestOf(der: Uint8Array, algorithm: string): Buffer {
 
 function tlsError(message: string, cause?: unknown): SSLError {
   return new SSLError(message, { phase: "tls", ...(cause === undefined ? {} : { cause }) });
+}
+
+/** Most warnings of one process: each names a host. */
+const MOST_WARNINGS = 1000;
+
+const given = new Set<string>();
+let silent = false;
+
+/** No insecure setting is warned of any more in this process (urllib3's `disable_warnings`). */
+export function disableWarnings(): void {
+  silent = true;
+}
+
+/** Warns, once per host, that the certificate of `host` is not verified. */
+export function warnInsecure(host: string): void {
+  const message = `Unverified HTTPS request is being made to host '${host}'. Adding certificate verification is strongly advised.`;
+  warnOnce(message, INSECURE_REQUEST_WARNING, "URLPOOL_INSECURE_REQUEST");
+}
+
+function warnWeakFingerprint(): void {
+  const message =
+    "An MD5 fingerprint proves little: certificates that share one can be made. Use SHA-256 for assertFingerprint.";
+  warnOnce(message, "SecurityWarning", "URLPOOL_WEAK_FINGERPRINT");
+}
+
+function warnOnce(message: string, type: string, code: string): void {
+  if (silent || given.has(message) || given.size >= MOST_WARNINGS) return;
+  given.add(message);
+  process.emitWarning(message, { type, code });
 }

@@ -3,7 +3,7 @@
 import type { NetConnectOpts, Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { ReadTimeoutError } from "../../core/errors.ts";
-import { type Connecting, Phase, type PhaseLimits } from "../step.ts";
+import { type Connecting, HandshakeStep, timeoutText } from "../handshake-step.ts";
 import { SessionCache, type TlsSettings, toSslError, verifyPeer, warnInsecure } from "./settings.ts";
 
 /** TLS with one peer: its settings, and the sessions to be resumed with it. */
@@ -13,6 +13,11 @@ export class TlsPeer {
 
   constructor(settings: TlsSettings) {
     this.#settings = settings;
+  }
+
+  /** The peer's name in messages. */
+  get host(): string {
+    return this.#settings.host;
   }
 
   /** A socket that dials, then begins the handshake by itself. */
@@ -26,26 +31,25 @@ export class TlsPeer {
   }
 
   /** Waits for what `dialling` or `over` has begun. */
-  finish(socket: TLSSocket, limits: PhaseLimits, done: (error: Error | null) => void): Connecting {
+  finish(socket: TLSSocket, done: (error: Error | null) => void): Connecting {
     const settings = this.#settings;
     const { host } = settings;
     const failed = (error: Error): Error => toSslError(error, host);
-    const phase = new Phase(socket, {
-      ...limits,
+    const step = new HandshakeStep(socket, {
       failed,
       closed: () => failed(new Error("The peer closed the connection during the TLS handshake")),
-      timedOut: () => handshakeTimeout(limits.connectTimeout),
+      timedOut: (connectTimeout) => handshakeTimeout(host, connectTimeout),
       done,
     });
     socket.once("secureConnect", () => {
-      if (phase.over) return;
+      if (step.over) return;
       const error = verifyPeer(socket, settings);
       // Who resumes a session is not checked anew: only a peer that passed may leave one.
       if (error === null) this.#keepSessions(socket);
-      phase.end(error);
+      step.end(error);
     });
     if (!settings.verified) warnInsecure(host);
-    return phase;
+    return step;
   }
 
   #connect(wire: NetConnectOpts | { socket: Socket }): TLSSocket {
@@ -66,7 +70,7 @@ export class TlsPeer {
 
 function ignore(): void {}
 
-function handshakeTimeout(connectTimeout: number): ReadTimeoutError {
-  const text = `Read timed out during the TLS handshake. (connect timeout=${connectTimeout} ms)`;
+function handshakeTimeout(host: string, connectTimeout: number): ReadTimeoutError {
+  const text = `Read timed out during the TLS handshake with '${host}'. ${timeoutText(connectTimeout)}`;
   return new ReadTimeoutError(text, { phase: "tls" });
 }

@@ -18,7 +18,7 @@ import tls, {
   type TLSSocket,
 } from "node:tls";
 import { InvalidArgumentError, SSLError } from "../../core/errors.ts";
-import { packHost } from "../ip-address.ts";
+import { packHost } from "../../core/ip-address.ts";
 import { assertFingerprint, matchHostname, normalizeFingerprint, unwrapAddress } from "./certificate.ts";
 import {
   type CertificateData,
@@ -29,7 +29,7 @@ import {
 } from "./files.ts";
 
 export { isTlsError, toSslError } from "../../connection/tls-errors.ts";
-export { disableWarnings, warnInsecure } from "./warnings.ts";
+export { disableWarnings, warnInsecure } from "./certificate.ts";
 
 /** Whether the server's certificate must be valid. OPTIONAL means as much as REQUIRED: a server always sends one. */
 export type CertReqs = "CERT_REQUIRED" | "CERT_OPTIONAL" | "CERT_NONE";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { formatIPv4, packHost, packIP } from "../../src/dial/ip-address.ts";
+import { formatIPv4, packHost, packIP } from "../../src/core/ip-address.ts";
 
 const hex = (bytes: Uint8Array | null): string | null =>
   bytes === null ? null : Buffer.from(bytes).toString("hex");

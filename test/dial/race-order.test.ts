@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FailedAddresses, interleave, orderAddresses } from "../../src/dial/address-order.ts";
+import { FailedAddresses, interleave, orderAddresses } from "../../src/dial/race.ts";
 import type { Address } from "../../src/dial/resolve.ts";
 
 /** `4a 6b` -> addresses of these families. */
