@@ -1,5 +1,6 @@
-/** `npm run build`: `src/` to `dist/`. */
+/** `npm run build`: `src/` to `dist/`, `cli/src/` to `cli/dist/`. */
 
-import { build } from "./ensure.mjs";
+import { build, buildCommand } from "./ensure.mjs";
 
 build();
+buildCommand();

@@ -49,10 +49,12 @@ export function ensureDependencies() {
   npm("ci", "--include=dev");
 }
 
-/** Builds `dist/` when it is missing or older than what it is made of. */
+/** Builds `dist/` and `cli/dist/` when they are missing or older than what they are made of. */
 export function ensureBuild() {
   const sources = ["src", "package.json", "tsconfig.json", "tsconfig.build.json", "scripts/bundle.mjs"];
   if (oldest("dist") <= Math.max(...sources.map(newest))) build();
+  const command = ["cli/src", "cli/package.json", "scripts/bundle-cli.mjs"];
+  if (oldest("cli/dist") <= Math.max(...command.map(newest))) buildCommand();
 }
 
 /** Builds `dist/`: declarations by the compiler, which checks the types, and the bundle. */
@@ -61,6 +63,11 @@ export function build() {
   rmSync(join(ROOT, "dist"), { recursive: true, force: true });
   runPackage("typescript/bin/tsc", "-p", "tsconfig.build.json", "--noEmitOnError");
   run(process.execPath, ["scripts/bundle.mjs"]);
+}
+
+/** Builds `cli/dist/`: the bundle of the command. */
+export function buildCommand() {
+  run(process.execPath, ["scripts/bundle-cli.mjs"]);
 }
 
 /** Where the tools and clients of `test/ecosystem/workshop/package.json` are installed. */

@@ -32,7 +32,8 @@ export const NODE_FLAGS = [
 
 /** The compiled test files of the sources that exist now, so that a deleted test does not run on. */
 export function compiledTests(filters = []) {
-  return filesBelow("test")
+  return ["test", "cli/test"]
+    .flatMap(filesBelow)
     .filter((path) => path.endsWith(".test.ts"))
     .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
     .map((path) => `.build/${path.replace(/\.ts$/, ".js")}`);
