@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { before, describe, it } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { OPTION_RULES, type OptionName, type OptionRule } from "../src/client/options-table.ts";
 import { trace } from "../src/core/trace.ts";
 import * as urlpool from "../src/index.ts";
 import { asProgram, type CodeBlock, codeBlocks, programName, withModule } from "./docs/blocks.ts";
@@ -54,7 +55,21 @@ describe("the programs in the texts", { concurrency: 2 }, () => {
 });
 
 describe("the tables in the texts", () => {
-  it("name every option", () => {
+  it("name every option, who takes it and its default, as the table of options does", () => {
+    const rows = texts.flatMap(({ file, text }) => optionRows(file, text));
+    const told = new Set<string>(rows.map(({ name }) => name));
+    // What managers make of their own options, for their pools.
+    const inner = new Set(["proxyConfig", "socksOptions"]);
+    const untold = Object.keys(OPTION_RULES).filter((name) => !told.has(name) && !inner.has(name));
+    assert.deepEqual(untold, []);
+    const wrong = rows.filter(({ name, perRequest, shown }) => {
+      const rule = OPTION_RULES[name];
+      return perRequest !== (rule.at === "pool+call") || shown !== shownDefault(rule);
+    });
+    assert.deepEqual(wrong, []);
+  });
+
+  it("the table of options has those of the types, and no others", () => {
     const options = readFileSync(join(root, "src/client/options.ts"), "utf8");
     const tls = readFileSync(join(root, "src/dial/tls/settings.ts"), "utf8");
     const names = [
@@ -63,11 +78,7 @@ describe("the tables in the texts", () => {
       ...membersOf("TlsOptions", tls),
     ];
     assert.ok(names.length > 50);
-    // What managers make of their own options, for their pools.
-    const inner = new Set(["proxyConfig", "socksOptions"]);
-    const readme = rowNames(textOf("README.md"));
-    const untold = names.filter((name) => !readme.has(name) && !inner.has(name));
-    assert.deepEqual(untold, []);
+    assert.deepEqual([...new Set(names)].sort(), Object.keys(OPTION_RULES).sort());
   });
 
   it("name every error class with its code, and no other", () => {
@@ -150,10 +161,41 @@ function membersOf(name: string, source: string): string[] {
   return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, member]) => member!);
 }
 
-/** Names in the first column of tables. */
-function rowNames(markdown: string): Set<string> {
-  const cells = [...markdown.matchAll(/^\| ([^|]*)\|/gm)].map(([, cell]) => cell!);
-  return new Set(cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name!)));
+/** A row of a table of options. */
+interface OptionRow {
+  readonly place: string;
+  readonly name: OptionName;
+  readonly perRequest: boolean;
+  readonly shown: string;
+}
+
+/** The rows of the tables whose names are all names of options: `Retry` has tables of its own. */
+function optionRows(file: string, markdown: string): OptionRow[] {
+  const tables = markdown.matchAll(/^\| option \| default \| meaning \|\n\|[-|]+\|\n((?:\|.*\n)+)/gm);
+  return [...tables].flatMap(([, body]) => {
+    const rows = body!
+      .trimEnd()
+      .split("\n")
+      .flatMap((line) => {
+        const [, names, shown] = line.split("|").map((cell) => cell.trim());
+        const perRequest = names!.endsWith("*");
+        return [...names!.matchAll(/`(\w+)`/g)].map(([, name]) => ({
+          place: `${file}: ${name}`,
+          name: name as OptionName,
+          perRequest,
+          shown: shown!,
+        }));
+      });
+    return rows.every(({ name }) => Object.hasOwn(OPTION_RULES, name)) ? rows : [];
+  });
+}
+
+/** The default of an option as the texts write it. */
+function shownDefault({ shown, default: value }: OptionRule): string {
+  if (shown !== undefined) return shown;
+  if (value === null || value === Number.POSITIVE_INFINITY) return "none";
+  if (typeof value === "boolean") return `\`${value}\``;
+  return String(value).replace(/\B(?=(\d{3})+$)/g, String(value).length > 4 ? " " : "");
 }
 
 function errorClasses(): string[] {

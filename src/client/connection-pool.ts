@@ -1,12 +1,7 @@
 /** `HTTPConnectionPool` and `HTTPSConnectionPool`: one scheme, host and port, usable alone or through a manager. */
 
 import { defaultAcceptEncoding } from "../body/make-headers.ts";
-import {
-  DEFAULT_KEEP_ALIVE_TIMEOUT,
-  DEFAULT_MAX_CONNECTIONS,
-  DEFAULT_MAXSIZE,
-  USER_AGENT,
-} from "../core/defaults.ts";
+import { USER_AGENT } from "../core/defaults.ts";
 import {
   ClosedPoolError,
   HostChangedError,
@@ -31,28 +26,26 @@ import { buildTlsSettings, type TlsSettings } from "../dial/tls/settings.ts";
 import { Pool } from "../pool/pool.ts";
 import { type DefaultFields, plainTail } from "../protocol/h1/request-writer.ts";
 import type { PoolOptions, UrlopenOptions } from "./options.ts";
+import { numberOption } from "./options-table.ts";
 import { type Call, type Hop, isEmpty, prepareCall } from "./request.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "./request-methods.ts";
 import { exchange, type Router } from "./request-run.ts";
 import type { HTTPResponse } from "./response/response.ts";
 import { connectWithin, type Plan, planRoute } from "./route.ts";
-import { type CallSettings, count, duration, flag, poolSettings, wait } from "./settings.ts";
+import { type CallSettings, checkPoolOptions, poolSettings } from "./settings.ts";
 import { Commons } from "./shared-resources.ts";
 
-/** @internal Key under which a manager gives its pools what they share. */
-export const COMMONS: unique symbol = Symbol("urlpool.commons");
-
-/** @internal */
-export interface SharedOptions extends PoolOptions {
-  [COMMONS]?: Commons;
-}
-
-/** @internal Key under which a manager tells a pool with an `urlopen` of its own where the request goes from there. */
-export const WAY: unique symbol = Symbol("urlpool.way");
-
-/** @internal */
-export interface RoutedOptions extends UrlopenOptions {
-  [WAY]?: { readonly hop: Hop; readonly router: Router };
+/** What a manager is to the pools that it makes. */
+export interface PoolOwner {
+  readonly shared: Commons;
+  /** Finds the pools of redirects. */
+  readonly router?: Router | undefined;
+  /** Header fields of requests that bring none of their own. */
+  readonly headers?: HeaderSource | null | undefined;
+  /** Options of the user's own that requests may have. */
+  readonly ownOptions?: ReadonlySet<string> | undefined;
+  /** The pool takes no requests any more. */
+  closed?(pool: HTTPConnectionPool): void;
 }
 
 /** Connections to one host and port over HTTP (urllib3's `HTTPConnectionPool`). */
@@ -60,15 +53,15 @@ export class HTTPConnectionPool extends RequestMethods {
   /** Host without brackets, normalised. */
   readonly host: string;
   readonly port: number;
-  /** Fields of requests that bring none of their own. */
-  override headers: HeaderSource | null | undefined;
+  #headers: HeaderSource | null | undefined;
   #numRequests = 0;
   #closed = false;
-  readonly #options: SharedOptions;
-  readonly #commons: Commons;
-  readonly #pool: Pool;
-  readonly #plan: Plan;
-  readonly #settings: CallSettings;
+  readonly #options: PoolOptions;
+  #owner!: PoolOwner;
+  #commons!: Commons;
+  #pool!: Pool;
+  #plan!: Plan;
+  #settings!: CallSettings;
   readonly #hostField: string;
   readonly #plainTail: string | null;
   #plainGet: Call | null = null;
@@ -82,20 +75,38 @@ export class HTTPConnectionPool extends RequestMethods {
     super();
     const options = given ?? {};
     logIfAsked();
+    checkPoolOptions(options);
     if (typeof host !== "string" || host === "") throw new LocationValueError("No host specified.");
     this.host = normalizeHost(host.replace(/^\[(.*)\]$/, "$1"), this.scheme);
     this.port = checkPort(port ?? DEFAULT_PORTS[this.scheme] ?? 80);
-    this.headers = options.headers ?? {};
+    this.#headers = options.headers ?? undefined;
     this.#options = options;
-    this.#commons = (options as SharedOptions)[COMMONS] ?? new Commons(maxConnections(options));
-    this.#settings = poolSettings(options);
     this.#hostField = hostField(this.host, this.port, this.scheme);
     this.#defaults = { acceptEncoding: defaultAcceptEncoding(), userAgent: USER_AGENT };
     this.#plainTail = plainTail(this.#hostField, this.#defaults);
-    const tls = this.tls(options);
+    this.attach({ shared: new Commons(numberOption(options, "maxConnections")) });
+  }
+
+  /** @internal Makes it one of the pools of `owner`; before its first request. */
+  attach(owner: PoolOwner): void {
+    this.#owner = owner;
+    this.#commons = owner.shared;
+    this.#settings = poolSettings(this.#options, owner.ownOptions);
+    this.#plainGet = null;
+    const tls = this.tls(this.#options);
     const origin = { scheme: this.scheme, host: this.host, port: this.port, tls, defaults: this.#defaults };
-    this.#plan = planRoute(origin, options, this.#commons.clock);
+    this.#plan = planRoute(origin, this.#options, owner.shared.clock);
     this.#pool = this.#createPool();
+  }
+
+  /** Fields of requests that bring none of their own. Default: those of the manager that made the pool. */
+  override get headers(): HeaderSource | null | undefined {
+    if (this.#headers === undefined && this.#owner.router === undefined) this.#headers = {};
+    return this.#headers === undefined ? this.#owner.headers : this.#headers;
+  }
+
+  override set headers(headers: HeaderSource | null | undefined) {
+    this.#headers = headers;
   }
 
   get scheme(): string {
@@ -131,13 +142,11 @@ export class HTTPConnectionPool extends RequestMethods {
    * Makes a request for a path, or for a URL of this pool's own host.
    * Rejects with `HostChangedError` for another host, `ClosedPoolError` after `close`.
    */
-  urlopen(method: string, url: UrlLike, options: UrlopenOptions = NO_OPTIONS): Promise<HTTPResponse> {
+  urlopen(method: string, url: UrlLike, options?: UrlopenOptions | null): Promise<HTTPResponse> {
     try {
       const text = urlText(url);
       if (this.#closed) throw new ClosedPoolError(`${this}: Pool is closed.`, { phase: "pool" });
-      const way = (options as RoutedOptions)[WAY];
-      const call = this.prepare(method, options, this.headers);
-      if (way !== undefined) return exchange(call, way.hop, way.router);
+      const call = this.prepare(method, options ?? NO_OPTIONS, this.headers);
       return exchange(call, this.#firstHop(text, call.settings), this.#router(call.settings));
     } catch (error) {
       return refuse(error, method, isPath(url) ? `${this.scheme}://${this.#hostField}${url}` : url);
@@ -153,6 +162,7 @@ export class HTTPConnectionPool extends RequestMethods {
   close(): void {
     this.#closed = true;
     this.retire();
+    this.#owner.closed?.(this);
   }
 
   [Symbol.dispose](): void {
@@ -230,10 +240,10 @@ export class HTTPConnectionPool extends RequestMethods {
     const options = this.#options;
     const connector = new Connector(this.#plan.route, clock, timers);
     return new Pool({
-      maxsize: count("maxsize", options.maxsize, DEFAULT_MAXSIZE, 1),
-      block: flag("block", options.block, true),
-      keepAliveTimeout: wait("keepAliveTimeout", options.keepAliveTimeout, DEFAULT_KEEP_ALIVE_TIMEOUT),
-      connectionMaxAge: duration("connectionMaxAge", options.connectionMaxAge),
+      maxsize: numberOption(options, "maxsize"),
+      block: options.block ?? true,
+      keepAliveTimeout: numberOption(options, "keepAliveTimeout"),
+      connectionMaxAge: numberOption(options, "connectionMaxAge"),
       clock,
       timers,
       turn,
@@ -271,7 +281,10 @@ export class HTTPConnectionPool extends RequestMethods {
     return this.hop(target, target, url.netloc!);
   }
 
+  /** Where redirects lead: elsewhere only if the caller says so, and by the manager if there is one. */
   #router(settings: CallSettings): Router {
+    const { router } = this.#owner;
+    if (router !== undefined && !settings.assertSameHost) return router;
     return {
       hop: (url) => this.#urlHop(url, url.toString(), settings),
       waitsOnRedirect: true,
@@ -311,11 +324,6 @@ const HANDSHAKE_PACE = 5;
 
 function hasTls({ tls, tunnel }: Route): boolean {
   return tls !== null || (tunnel !== null && tunnel.tls !== null);
-}
-
-/** The manager-wide limit. Throws `InvalidArgumentError`. */
-export function maxConnections(options: PoolOptions): number {
-  return count("maxConnections", options.maxConnections, DEFAULT_MAX_CONNECTIONS, 1);
 }
 
 function hostField(host: string, port: number, scheme: string): string {

@@ -13,8 +13,8 @@ import type { ConnectFunction } from "../dial/custom-dial.ts";
 import type { SourceAddress } from "../dial/race.ts";
 import type { DnsCache } from "../dial/resolve.ts";
 import type { TlsOptions } from "../dial/tls/settings.ts";
-import type { Retry } from "../policy/retry.ts";
-import type { Timeout } from "../policy/timeout.ts";
+import type { RetryLike } from "../policy/retry.ts";
+import type { TimeoutLike } from "../policy/timeout.ts";
 import type { ProxyConfig, ProxyFunction, ProxyUrl, SocksOptions } from "./proxy.ts";
 import type { Informational } from "./response/response.ts";
 
@@ -48,10 +48,12 @@ export interface PoolOptions extends TlsOptions {
   keepAliveTimeout?: number | undefined;
   /** A connection older than this many ms is not used again. Default: no limit. */
   connectionMaxAge?: number | null | undefined;
-  /** ms for each of connect and read, or a `Timeout`. Default: connect 10_000, read 300_000, no total. */
-  timeout?: number | Timeout | null | undefined;
-  /** A total, `false` for none at all, or a `Retry`. Default `Retry.DEFAULT` (3). */
-  retries?: number | boolean | Retry | null | undefined;
+  /**
+   * ms for each of connect and read, a `Timeout`, or the options of one. Default: connect 10_000, read 300_000, no total.
+   */
+  timeout?: TimeoutLike;
+  /** A total, `false` for none at all, a `Retry`, or the options of one. Default `Retry.DEFAULT` (3). */
+  retries?: RetryLike;
   /** Header fields of requests that bring none of their own. */
   headers?: HeaderSource | null | undefined;
   /** Local address to connect from. */
@@ -81,6 +83,16 @@ export interface PoolOptions extends TlsOptions {
   maxHeaderSize?: number | undefined;
   /** Most bytes a decoded body may grow to. Default: no limit. */
   maxDecodedSize?: number | null | undefined;
+  /** Whether redirects are followed. Default true. */
+  redirect?: boolean | undefined;
+  /** Longest time of a request in ms over all attempts, back-offs and waits. Default: no limit. */
+  deadline?: number | null | undefined;
+  /** Aborts every request that brings no signal of its own; they reject with the signal's reason. */
+  signal?: AbortSignal | null | undefined;
+  /** Whether a request's headers are laid over the default ones, or replace them as in urllib3. Default false. */
+  mergeHeaders?: boolean | undefined;
+  /** Accept options that nothing here knows: for pool classes of your own that read them. Default false. */
+  allowUnknownOptions?: boolean | undefined;
   /**
    * URL of an HTTP or SOCKS proxy, with its credentials; for a manager also a function that is asked for every request
    * and every redirect. Default: none.
@@ -131,10 +143,12 @@ export type RequestBody = BodySourceLike | (() => BodySourceLike | Promise<BodyS
 /** Options of `urlopen`: one request without field encoding. */
 export interface UrlopenOptions {
   body?: RequestBody | null | undefined;
-  /** Replace the default headers of manager or pool. */
+  /** Replace the default headers of manager or pool, or are laid over them with `mergeHeaders`. */
   headers?: HeaderSource | null | undefined;
-  timeout?: number | Timeout | null | undefined;
-  retries?: number | boolean | Retry | null | undefined;
+  /** Whether `headers` are laid over the default ones. Default: that of manager or pool, false. */
+  mergeHeaders?: boolean | undefined;
+  timeout?: TimeoutLike;
+  retries?: RetryLike;
   /** Whether redirects are followed. Default true. */
   redirect?: boolean | undefined;
   /** Whether a pool refuses URLs of other hosts. Default true for pools. */
@@ -157,6 +171,8 @@ export interface UrlopenOptions {
   deadline?: number | null | undefined;
   /** Aborts the request at any stage; it rejects with the signal's reason. */
   signal?: AbortSignal | null | undefined;
+  /** Accept options that nothing here knows: for pool classes of your own that read them. Default false. */
+  allowUnknownOptions?: boolean | undefined;
   /** Where in a file the body starts, in bytes. Default 0. */
   bodyPos?: number | null | undefined;
   /** Told at most 20 times a second, and at the end. */

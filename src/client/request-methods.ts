@@ -6,7 +6,9 @@ import { HTTPError, InvalidArgumentError } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
 import { shownUrl, type UrlLike, urlText } from "../core/url.ts";
 import type { RequestBody, RequestOptions, UrlopenOptions } from "./options.ts";
+import { checkOption, OPTION_RULES } from "./options-table.ts";
 import type { HTTPResponse } from "./response/response.ts";
+import { checkOptionsObject } from "./settings.ts";
 
 /** No options at all; by identity the sign that a request goes by the defaults. */
 export const NO_OPTIONS: UrlopenOptions = Object.freeze({});
@@ -19,7 +21,7 @@ export abstract class RequestMethods {
   abstract headers: HeaderSource | null | undefined;
 
   /** The low-level request: no encoding of fields. */
-  abstract urlopen(method: string, url: UrlLike, options?: UrlopenOptions): Promise<HTTPResponse>;
+  abstract urlopen(method: string, url: UrlLike, options?: UrlopenOptions | null): Promise<HTTPResponse>;
 
   /**
    * Makes a request. `fields` go into the query for GET, HEAD, DELETE and OPTIONS, into the body otherwise.
@@ -33,6 +35,7 @@ export abstract class RequestMethods {
     return this.#encoded(method, url, () => {
       const verb = upper(method);
       if (options === undefined || options === null) return this.urlopen(verb, urlText(url), NO_OPTIONS);
+      checkOptionsObject(options, "a request");
       return URL_METHODS.has(verb)
         ? this.requestEncodeUrl(verb, url, options)
         : this.requestEncodeBody(verb, url, options);
@@ -46,10 +49,11 @@ export abstract class RequestMethods {
     options: RequestOptions = NO_OPTIONS,
   ): Promise<HTTPResponse> {
     return this.#encoded(method, url, () => {
-      const { fields, encodeMultipart, multipartBoundary, ...rest } = encodeJson(options, this.headers);
+      const { fields, encodeMultipart, multipartBoundary } = options;
       if ((encodeMultipart ?? multipartBoundary ?? undefined) !== undefined) {
         throw new InvalidArgumentError(`encodeMultipart and multipartBoundary mean nothing for ${method}`);
       }
+      const rest = withoutForm(encodeJson(options, this.headers));
       const text = urlText(url);
       const target = hasFields(fields) ? appendQuery(text, urlencode(fields as QuerySource)) : text;
       return this.urlopen(upper(method), target, rest);
@@ -63,7 +67,10 @@ export abstract class RequestMethods {
     options: RequestOptions = NO_OPTIONS,
   ): Promise<HTTPResponse> {
     return this.#encoded(method, url, () => {
-      const { fields, encodeMultipart, multipartBoundary, ...rest } = encodeJson(options, this.headers);
+      const { fields, encodeMultipart, multipartBoundary } = options;
+      if (encodeMultipart != null)
+        checkOption("encodeMultipart", OPTION_RULES.encodeMultipart, encodeMultipart);
+      const rest = withoutForm(encodeJson(options, this.headers));
       if (!hasFields(fields)) return this.urlopen(upper(method), urlText(url), rest);
       if (rest.body !== undefined && rest.body !== null) {
         throw new InvalidArgumentError(
@@ -106,15 +113,23 @@ function hasFields(fields: RequestOptions["fields"]): fields is Fields | QuerySo
   return Symbol.iterator in Object(fields) || Object.keys(fields).length > 0;
 }
 
+/** The options that `urlopen` takes. */
+function withoutForm(options: RequestOptions): UrlopenOptions {
+  const { fields, encodeMultipart, multipartBoundary } = options;
+  if ((fields ?? encodeMultipart ?? multipartBoundary ?? null) === null) return options;
+  const { fields: _1, encodeMultipart: _2, multipartBoundary: _3, ...rest } = options;
+  return rest;
+}
+
 function encodeJson(options: RequestOptions, headers: HeaderSource | null | undefined): RequestOptions {
+  if (options.json === undefined) return options;
   const { json, ...rest } = options;
-  if (json === undefined) return rest;
   if (rest.body !== undefined && rest.body !== null) {
     throw new InvalidArgumentError(
       "request got values for both 'body' and 'json' parameters which are mutually exclusive",
     );
   }
-  const body = JSON.stringify(json);
+  const body = JSON.stringify(json) as string | undefined;
   if (body === undefined) throw new InvalidArgumentError("'json' must be a value that JSON can express");
   return { ...rest, body, headers: withType(rest.headers ?? headers, "application/json") };
 }

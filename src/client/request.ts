@@ -76,9 +76,8 @@ export function prepareCall(
   if (options === NO_OPTIONS && isEmpty(defaults)) {
     return { method, headers: null, body: null, makeBody: null, settings: base };
   }
-  const source = options.headers ?? defaults;
-  const headers = isEmpty(source) ? null : new HTTPHeaderDict(source);
   const settings = callSettings(base, options);
+  const headers = fieldsOf(options.headers, defaults, settings.mergeHeaders);
   const { body, bodyPos } = options;
   const call: Call = { method, headers, body: null, makeBody: null, settings };
   if (body === undefined || body === null) return call;
@@ -86,6 +85,21 @@ export function prepareCall(
     return { ...call, makeBody: async () => encodeBody(await body(), { bodyPos }) };
   const payload = encodeBody(body, { bodyPos });
   return payload instanceof Promise ? { ...call, makeBody: () => payload } : withBody(call, payload);
+}
+
+/** The fields of a request: its own, in place of the default ones or laid over them. */
+function fieldsOf(
+  own: HeaderSource | null | undefined,
+  defaults: HeaderSource | null | undefined,
+  merge: boolean,
+): HTTPHeaderDict | null {
+  if (isEmpty(own)) return own && !merge ? null : isEmpty(defaults) ? null : new HTTPHeaderDict(defaults);
+  const fields = new HTTPHeaderDict(own);
+  if (!merge) return fields;
+  const merged = new HTTPHeaderDict(defaults);
+  for (const name of fields.keys()) merged.delete(name);
+  merged.extend(fields);
+  return merged;
 }
 
 /** `call` with `body`, and the Content-Type that it implies. */

@@ -9,7 +9,6 @@
  */
 
 import type { Clock } from "../core/clock.ts";
-import { DEFAULT_MAX_HEADER_SIZE } from "../core/defaults.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
 import { TimerEntry } from "../core/timers.ts";
@@ -21,6 +20,7 @@ import { ConnectTunnel, proxyFailure } from "../dial/proxy/tunnel.ts";
 import { buildTlsSettings, type TlsOptions, type TlsSettings } from "../dial/tls/settings.ts";
 import type { DefaultFields } from "../protocol/h1/request-writer.ts";
 import type { PoolOptions } from "./options.ts";
+import { numberOption } from "./options-table.ts";
 import {
   credentialsOf,
   isSocks,
@@ -34,7 +34,6 @@ import {
   socksOptions,
 } from "./proxy.ts";
 import { ForwardedFields, type ProxyFields, TunnelledFields } from "./proxy-fields.ts";
-import { count } from "./settings.ts";
 
 /** What a route is planned for. */
 export interface Origin {
@@ -87,26 +86,14 @@ function common(
   options: PoolOptions,
 ): Pick<Route, "target" | "name" | "origin" | "connect" | "dial" | "maxHeaderSize"> {
   const { socketPath, socketOptions, sourceAddress, lookup, dnsCache, addressFilter, connect } = options;
-  // Else they would fail in the middle of a dial.
-  checkType("sourceAddress", sourceAddress, ["string", "object"]);
-  checkType("lookup", lookup, ["function"]);
-  checkType("connect", connect, ["function"]);
-  checkType("addressFilter", addressFilter, ["function"]);
-  checkType("socketPath", socketPath, ["string"]);
-  checkType("socketOptions", socketOptions, ["object"]);
   return {
     target: socketPath ? { socketPath } : { host, port },
     origin: { scheme, host: originHost, port: originPort },
     connect: connect ?? null,
     name: socketPath ?? `${bracketHost(host)}:${port}`,
     dial: { ...socketOptions, sourceAddress, lookup, dnsCache, addressFilter },
-    maxHeaderSize: count("maxHeaderSize", options.maxHeaderSize, DEFAULT_MAX_HEADER_SIZE, 1),
+    maxHeaderSize: numberOption(options, "maxHeaderSize"),
   };
-}
-
-function checkType(name: string, value: unknown, types: readonly string[]): void {
-  if (value === undefined || value === null || types.includes(typeof value)) return;
-  throw new InvalidArgumentError(`${name} must be a ${types.join(" or ")}, not ${typeof value}`);
 }
 
 function planHttpProxy(origin: Origin, options: PoolOptions, proxy: Url): Plan {

@@ -4,7 +4,9 @@ import type { OnProgress } from "../body/request/progress.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
 import { Retry } from "../policy/retry.ts";
 import { Timeout } from "../policy/timeout.ts";
-import type { PoolOptions, UrlopenOptions } from "./options.ts";
+import { refuseUnknown } from "./option-names.ts";
+import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "./options.ts";
+import { checkOption, OPTION_RULES, type OptionName, ruleOf, show } from "./options-table.ts";
 import type { Informational } from "./response/response.ts";
 
 /** The settings of one call; times are ms, `Infinity` for no limit. */
@@ -26,115 +28,162 @@ export interface CallSettings {
   readonly allowTruncated: boolean;
   /** bytes */
   readonly maxDecodedSize: number;
+  readonly mergeHeaders: boolean;
+  readonly allowUnknownOptions: boolean;
   readonly signal: AbortSignal | null;
   readonly onInformational: ((response: Informational) => void) | null;
   readonly onUploadProgress: OnProgress | null;
   readonly onDownloadProgress: OnProgress | null;
+  /** Options of the caller's own that requests may have. */
+  readonly ownOptions: ReadonlySet<string>;
 }
 
-/** The settings of a pool's calls. Throws `InvalidArgumentError`. */
-export function poolSettings(options: PoolOptions): CallSettings {
-  const timeout = Timeout.from(options.timeout, Timeout.DEFAULT);
-  return {
-    timeout,
-    ...limits(timeout),
-    poolTimeout: wait("poolTimeout", options.poolTimeout),
-    deadline: Number.POSITIVE_INFINITY,
-    retries: Retry.fromInt(options.retries),
-    redirect: true,
-    assertSameHost: true,
-    chunked: false,
-    preloadContent: flag("preloadContent", options.preloadContent, true),
-    releaseConn: null,
-    decodeContent: flag("decodeContent", options.decodeContent, true),
-    enforceContentLength: flag("enforceContentLength", options.enforceContentLength, true),
-    allowTruncated: false,
-    maxDecodedSize: size("maxDecodedSize", options.maxDecodedSize),
-    signal: null,
-    onInformational: null,
-    onUploadProgress: null,
-    onDownloadProgress: null,
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+type Given = Readonly<Record<string, unknown>>;
+
+/** The settings that are options of the same name. */
+const SETTINGS = [
+  "poolTimeout",
+  "deadline",
+  "redirect",
+  "assertSameHost",
+  "chunked",
+  "preloadContent",
+  "releaseConn",
+  "decodeContent",
+  "enforceContentLength",
+  "allowTruncated",
+  "maxDecodedSize",
+  "mergeHeaders",
+  "allowUnknownOptions",
+  "signal",
+  "onInformational",
+  "onUploadProgress",
+  "onDownloadProgress",
+] as const satisfies readonly (OptionName & keyof CallSettings)[];
+
+const IS_SETTING: ReadonlySet<string> = new Set(SETTINGS);
+
+const NONE_OWN: ReadonlySet<string> = new Set();
+
+/** The settings of calls without any options. */
+const DEFAULTS: CallSettings = defaultSettings();
+
+function defaultSettings(): CallSettings {
+  const settings: Record<string, unknown> = {
+    timeout: Timeout.DEFAULT,
+    ...limits(Timeout.DEFAULT),
+    retries: Retry.DEFAULT,
+    ownOptions: NONE_OWN,
   };
+  for (const name of SETTINGS) settings[name] = OPTION_RULES[name].default;
+  return settings as unknown as CallSettings;
 }
 
-/** The settings of one call with `options`. Throws `InvalidArgumentError`. */
+/**
+ * The settings of a pool's calls; `ownOptions` may grow. The options were checked by {@link checkPoolOptions}.
+ * Throws `InvalidArgumentError`.
+ */
+export function poolSettings(options: PoolOptions, ownOptions: ReadonlySet<string> = NONE_OWN): CallSettings {
+  const settings = { ...DEFAULTS, ownOptions };
+  for (const name of SETTINGS) take(settings, name, (options as Given)[name]);
+  // Requests may ask for redirects all the same: a number does not become a Retry that refuses them.
+  return derive(settings, DEFAULTS, options, true);
+}
+
+/**
+ * The settings of one call with `options`, each of which is looked at once. Throws `InvalidArgumentError` for wrong
+ * values, and for names that nothing knows.
+ */
 export function callSettings(base: CallSettings, options: UrlopenOptions): CallSettings {
-  const timeout = options.timeout === undefined ? base.timeout : Timeout.from(options.timeout, base.timeout);
-  const redirect = flag("redirect", options.redirect, true);
-  return {
-    timeout,
-    ...(timeout === base.timeout
-      ? { connectTimeout: base.connectTimeout, readTimeout: base.readTimeout }
-      : limits(timeout)),
-    poolTimeout:
-      options.poolTimeout === undefined ? base.poolTimeout : wait("poolTimeout", options.poolTimeout),
-    deadline: duration("deadline", options.deadline),
-    retries:
-      options.retries === undefined
-        ? Retry.fromInt(base.retries, { redirect })
-        : Retry.fromInt(options.retries, { redirect }),
-    redirect,
-    assertSameHost: flag("assertSameHost", options.assertSameHost, base.assertSameHost),
-    chunked: flag("chunked", options.chunked, false),
-    preloadContent: flag("preloadContent", options.preloadContent, base.preloadContent),
-    releaseConn: options.releaseConn == null ? null : flag("releaseConn", options.releaseConn, true),
-    decodeContent: flag("decodeContent", options.decodeContent, base.decodeContent),
-    enforceContentLength: flag(
-      "enforceContentLength",
-      options.enforceContentLength,
-      base.enforceContentLength,
-    ),
-    allowTruncated: flag("allowTruncated", options.allowTruncated, false),
-    maxDecodedSize:
-      options.maxDecodedSize === undefined
-        ? base.maxDecodedSize
-        : size("maxDecodedSize", options.maxDecodedSize),
-    signal: checkSignal(options.signal),
-    onInformational: options.onInformational ?? null,
-    onUploadProgress: options.onUploadProgress ?? null,
-    onDownloadProgress: options.onDownloadProgress ?? null,
-  };
+  const settings = { ...base };
+  const given = options as Given;
+  for (const name in given) {
+    const value = given[name];
+    if (value === undefined) continue;
+    const rule = ruleOf(name);
+    if (rule === undefined || (rule.at !== "call" && rule.at !== "pool+call")) {
+      if (!isOwn(name, base, given)) refuseUnknown(name, "call", value);
+    } else {
+      if (value !== null) checkOption(name, rule, value);
+      take(settings, name, value);
+    }
+  }
+  return derive(settings, base, options, settings.redirect);
 }
 
-/** A number of ms above 0; `Infinity` where it is not given. Throws `InvalidArgumentError`. */
-export function duration(
-  name: string,
-  value: number | null | undefined,
-  fallback: number = Number.POSITIVE_INFINITY,
-): number {
-  if (value === undefined) return fallback;
-  if (value === null) return Number.POSITIVE_INFINITY;
-  if (typeof value === "number" && value > 0) return value;
-  throw new InvalidArgumentError(`${name} must be a number of milliseconds above 0, not ${show(value)}`);
+/** Checks what `options` of a pool there are. Throws `InvalidArgumentError`. */
+export function checkPoolOptions(options: PoolOptions): void {
+  check(options, "pool");
 }
 
-/** As {@link duration}; 0 is for no wait at all. */
-export function wait(name: string, value: number | null | undefined, fallback?: number): number {
-  return value === 0 ? 0 : duration(name, value, fallback);
+/** Checks what `options` of a manager there are. Throws `InvalidArgumentError`. */
+export function checkManagerOptions(options: PoolManagerOptions): void {
+  check(options, "manager");
+  derive({ ...DEFAULTS }, DEFAULTS, options, true);
 }
 
-/** A whole number of at least `least`. Throws `InvalidArgumentError`. */
-export function count(name: string, value: number | undefined, fallback: number, least: number): number {
-  if (value === undefined || value === null) return fallback;
-  if (value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && value >= least)) return value;
-  throw new InvalidArgumentError(`${name} must be a whole number of at least ${least}, not ${show(value)}`);
+/** Throws `InvalidArgumentError` unless `options` are an object. */
+export function checkOptionsObject(options: unknown, whose: string): void {
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
+  throw new InvalidArgumentError(`The options of ${whose} must be an object, not ${show(options)}`);
 }
 
-/** A boolean. Throws `InvalidArgumentError`. */
-export function flag(name: string, value: boolean | null | undefined, fallback: boolean): boolean {
-  if (value === undefined || value === null) return fallback;
-  if (typeof value === "boolean") return value;
-  throw new InvalidArgumentError(`${name} must be true or false, not ${show(value)}`);
+function check(options: object, level: "pool" | "manager"): void {
+  checkOptionsObject(options, level === "pool" ? "a pool" : "a PoolManager");
+  const { allowUnknownOptions } = options as PoolOptions;
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    const rule = ruleOf(name);
+    const taken = rule?.at === "pool" || rule?.at === "pool+call" || rule?.at === level;
+    if (rule === undefined || !taken) {
+      if (allowUnknownOptions !== true) refuseUnknown(name, level, value);
+    } else if (value !== null) {
+      checkOption(name, rule, value);
+      if (name === "proxyTls") checkTls(name, value);
+      if (name === "proxyConfig") checkTls("proxyConfig.tls", (value as { tls?: unknown }).tls);
+    }
+  }
 }
 
-function size(name: string, value: number | null | undefined): number {
-  return count(name, value ?? undefined, Number.POSITIVE_INFINITY, 0);
+/** TLS options inside of another option. */
+function checkTls(option: string, options: unknown): void {
+  if (options === undefined || options === null) return;
+  checkOptionsObject(options, option);
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || value === null) continue;
+    const rule = ruleOf(name);
+    if (rule?.key !== "https")
+      throw new InvalidArgumentError(`${option} has no TLS option named ${show(name)}`);
+    checkOption(`${option}.${name}`, rule, value);
+  }
 }
 
-function checkSignal(signal: AbortSignal | null | undefined): AbortSignal | null {
-  if (signal === undefined || signal === null) return null;
-  if (typeof signal.addEventListener === "function") return signal;
-  throw new InvalidArgumentError("signal must be an AbortSignal");
+function isOwn(name: string, base: CallSettings, options: Given): boolean {
+  return (options.allowUnknownOptions ?? base.allowUnknownOptions) === true || base.ownOptions.has(name);
+}
+
+/** Lays an option that was checked over the setting of its name. */
+function take(settings: Mutable<CallSettings>, name: string, value: unknown): void {
+  if (value === undefined || !IS_SETTING.has(name)) return;
+  const none = value === null ? OPTION_RULES[name as OptionName].none : value;
+  // A flag that is null is one that was not given.
+  if (none !== undefined) (settings as Record<string, unknown>)[name] = none;
+}
+
+/** The settings that are more than a value: how long, and how often. */
+function derive(
+  settings: Mutable<CallSettings>,
+  base: CallSettings,
+  { timeout, retries }: Pick<PoolOptions, "timeout" | "retries">,
+  redirect: boolean,
+): CallSettings {
+  if (timeout !== undefined) {
+    settings.timeout = Timeout.from(timeout, base.timeout);
+    Object.assign(settings, limits(settings.timeout));
+  }
+  if (retries !== undefined) settings.retries = Retry.from(retries, { redirect });
+  return settings;
 }
 
 function limits(timeout: Timeout): { connectTimeout: number; readTimeout: number } {
@@ -142,8 +191,4 @@ function limits(timeout: Timeout): { connectTimeout: number; readTimeout: number
   // With a total the time left for reading is only known once the connection stands: see attempt.ts.
   const readTimeout = timeout.total === null ? (timeout.readTimeout ?? unlimited) : unlimited;
   return { connectTimeout: timeout.connectTimeout ?? unlimited, readTimeout };
-}
-
-function show(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

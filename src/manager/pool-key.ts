@@ -7,6 +7,7 @@
  */
 
 import { inspect } from "node:util";
+import { keyFields } from "../client/options-table.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
 
 /** What a pool is looked up by: the origin, and the options the pool would be made with. */
@@ -40,48 +41,8 @@ export const KEY_MARK = "\0key ";
 const BASE_FIELDS = ["scheme", "host", "port"];
 
 // Options that are only defaults of requests are here too: they are part of how a pool answers.
-const HTTP_FIELDS = [
-  "timeout",
-  "retries",
-  "maxsize",
-  "block",
-  "poolTimeout",
-  "keepAliveTimeout",
-  "connectionMaxAge",
-  "headers",
-  "sourceAddress",
-  "socketOptions",
-  "socketPath",
-  "lookup",
-  "connect",
-  "dnsCache",
-  "addressFilter",
-  "decodeContent",
-  "preloadContent",
-  "enforceContentLength",
-  "maxHeaderSize",
-  "maxDecodedSize",
-  "proxy",
-  "proxyHeaders",
-  "proxyConfig",
-  "socksOptions",
-];
-
-const TLS_FIELDS = [
-  "certReqs",
-  "caCerts",
-  "caCertDir",
-  "caCertData",
-  "certFile",
-  "keyFile",
-  "keyPassword",
-  "assertHostname",
-  "assertFingerprint",
-  "serverHostname",
-  "sslMinimumVersion",
-  "sslMaximumVersion",
-  "sslContext",
-];
+const HTTP_FIELDS = keyFields("http");
+const TLS_FIELDS = keyFields("https");
 
 /** Fields whose value is a set of (name, value) pairs, whatever holds them. */
 const PAIR_FIELDS: ReadonlySet<string> = new Set(["headers", "proxyHeaders", "socksOptions"]);

@@ -1,31 +1,32 @@
 /** `PoolManager`: finds or makes the pool for each URL, keeps the most recently used ones, counts over all. */
 
-import {
-  COMMONS,
-  HTTPConnectionPool,
-  HTTPSConnectionPool,
-  maxConnections,
-  type RoutedOptions,
-  type SharedOptions,
-  WAY,
-} from "../client/connection-pool.ts";
+import { HTTPConnectionPool, HTTPSConnectionPool, type PoolOwner } from "../client/connection-pool.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
+import { numberOption, OPTION_RULES, ruleOf, show } from "../client/options-table.ts";
 import { type ProxyUrl, plainHost } from "../client/proxy.ts";
 import { type Hop, type PendingHop, prepareCall } from "../client/request.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "../client/request-methods.ts";
 import { exchange, type Router } from "../client/request-run.ts";
 import type { HTTPResponse } from "../client/response/response.ts";
-import { type CallSettings, poolSettings } from "../client/settings.ts";
+import { type CallSettings, checkManagerOptions, poolSettings } from "../client/settings.ts";
 import { Commons } from "../client/shared-resources.ts";
-import { LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
+import { InvalidArgumentError, LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import { logIfAsked, trace } from "../core/trace.ts";
 import { DEFAULT_PORTS, normalizeHost, parseUrl, type Url, type UrlLike, urlText } from "../core/url.ts";
 import { type DownloadOptions, type DownloadResult, downloadTo } from "../download/download.ts";
 import { Retry } from "../policy/retry.ts";
+import { Timeout } from "../policy/timeout.ts";
 import { absoluteUrl, hopTo, isUnder, pendingHop, plainHop } from "./destinations.ts";
 import { isPlainTarget, originEnd } from "./fast-path.ts";
-import { keyFnByScheme, type PoolContext, type PoolKeyFunction, type PoolKeyLike } from "./pool-key.ts";
+import {
+  BasePoolKey,
+  keyFnByScheme,
+  type PoolContext,
+  type PoolKeyClass,
+  type PoolKeyFunction,
+  type PoolKeyLike,
+} from "./pool-key.ts";
 import {
   frozenValues,
   isStable,
@@ -63,8 +64,12 @@ export class PoolManager extends RequestMethods {
   #connectionPoolKw: PoolKwargs;
   #keyFnByScheme: Record<string, PoolKeyFunction>;
   #poolClassesByScheme: Record<string, PoolClass>;
-  readonly #commons: Commons;
-  readonly #router: Router;
+  #commons!: Commons;
+  #router!: Router;
+  #owner!: PoolOwner;
+  /** Fields of keys that are no options of ours: requests may have them. */
+  readonly #ownOptions = new Set<string>();
+  readonly #keys = new WeakMap<HTTPConnectionPool, PoolKeyLike>();
   readonly #known = new Map<string, KnownOrigin>();
   #last: KnownOrigin | null = null;
   #lastText = "";
@@ -79,20 +84,38 @@ export class PoolManager extends RequestMethods {
   constructor(first?: number | PoolManagerOptions, second?: PoolManagerOptions) {
     super();
     logIfAsked();
-    const options = (typeof first === "object" && first !== null ? first : second) ?? {};
+    const options = managerOptions(first, second);
     const { numPools, headers, maxConnections: _limit, ...rest } = options;
     const poolOptions = withProxyConfig(rest);
-    const maxsize = typeof first === "object" || first === undefined ? numPools : first;
     this.headers = headers ?? {};
-    this.pools = new RecentlyUsedContainer({ maxsize: maxsize ?? 10, disposeFunc: dropPool });
-    this.#commons = (options as SharedOptions)[COMMONS] ?? new Commons(maxConnections(options));
+    this.pools = new RecentlyUsedContainer({
+      maxsize: numberOption(options, "numPools"),
+      disposeFunc: dropPool,
+    });
     this.#connectionPoolKw = this.#observe(frozenValues(poolOptions as PoolKwargs));
     // Redirects are the manager's: a number must not be turned into a Retry that refuses them.
-    if (poolOptions.retries !== undefined)
-      this.#connectionPoolKw.retries = Retry.fromInt(poolOptions.retries);
+    const { retries, timeout } = poolOptions;
+    if (retries !== undefined) this.#connectionPoolKw.retries = Retry.from(retries);
+    if (typeof timeout === "object") this.#connectionPoolKw.timeout = Timeout.from(timeout, Timeout.DEFAULT);
     this.#keyFnByScheme = this.#observe({ ...keyFnByScheme });
     this.#poolClassesByScheme = this.#observe({ http: HTTPConnectionPool, https: HTTPSConnectionPool });
-    this.#router = { hop: (url) => this.#hop(url), waitsOnRedirect: false, commons: this.#commons };
+    this.attach(new Commons(numberOption(options, "maxConnections")));
+  }
+
+  /** @internal Gives it the clock and the limits of `shared`; before its first request. */
+  attach(shared: Commons): void {
+    this.#commons = shared;
+    this.#router = { hop: (url) => this.#hop(url), waitsOnRedirect: false, commons: shared };
+    const headers = (): PoolOwner["headers"] => this.headers;
+    this.#owner = {
+      shared,
+      router: this.#router,
+      ownOptions: this.#ownOptions,
+      get headers() {
+        return headers();
+      },
+      closed: (pool) => this.#dropClosed(pool),
+    };
   }
 
   /** The options each new pool gets. Changes count from the next look-up on. */
@@ -126,7 +149,8 @@ export class PoolManager extends RequestMethods {
   }
 
   /** A request without field encoding, to an absolute URL; redirects lead from pool to pool. */
-  urlopen(method: string, url: UrlLike, options: UrlopenOptions = NO_OPTIONS): Promise<HTTPResponse> {
+  urlopen(method: string, url: UrlLike, given?: UrlopenOptions | null): Promise<HTTPResponse> {
+    const options = given ?? NO_OPTIONS;
     try {
       const text = urlText(url);
       const pool = text === this.#lastText ? this.#lastPool() : this.#plainPool(text);
@@ -184,6 +208,7 @@ export class PoolManager extends RequestMethods {
     if (known !== undefined) return known;
     const pool = this.newPool(context);
     const { size } = this.pools;
+    this.#keys.set(pool, poolKey);
     this.pools.set(poolKey, pool);
     if (this.pools.size === size) this.#evicted++;
     if (trace.poolOpen.hasSubscribers) trace.poolOpen.publish({ origin: originOf(pool) });
@@ -220,19 +245,26 @@ export class PoolManager extends RequestMethods {
   /** Makes the pool of a context; to be overridden for pools of one's own making. */
   protected newPool(context: PoolContext): HTTPConnectionPool {
     const { scheme, host, port, ...options } = context;
-    const PoolOfScheme = this.#poolClassesByScheme[scheme.toLowerCase()];
+    const PoolOfScheme = own(this.#poolClassesByScheme, scheme.toLowerCase());
     if (PoolOfScheme === undefined) throw new URLSchemeUnknown(scheme);
-    return new PoolOfScheme(host, port, { ...options, [COMMONS]: this.#commons } as SharedOptions);
+    const pool = new PoolOfScheme(host, port, options);
+    pool.attach?.(this.#owner);
+    return pool;
+  }
+
+  /** A pool that was closed is not served again. */
+  #dropClosed(pool: HTTPConnectionPool): void {
+    const key = this.#keys.get(pool);
+    if (key !== undefined && this.pools.peek(key) === pool) this.pools.delete(key);
   }
 
   #send(pool: HTTPConnectionPool, method: string, hop: Hop, options: UrlopenOptions): Promise<HTTPResponse> {
-    const router = this.#router;
     if (pool.urlopen === HTTPConnectionPool.prototype.urlopen) {
-      return exchange(pool.prepare(method, options, this.headers), hop, router);
+      return exchange(pool.prepare(method, options, this.headers), hop, this.#router);
     }
     // A pool class of somebody's own wants to see its requests.
     const headers = options.headers ?? this.headers;
-    return pool.urlopen(method, hop.url, { ...options, headers, [WAY]: { hop, router } } as RoutedOptions);
+    return pool.urlopen(method, hop.url, { ...options, headers, assertSameHost: false });
   }
 
   #sendLater(
@@ -268,7 +300,10 @@ export class PoolManager extends RequestMethods {
     if (typeof proxy !== "function") return find();
     const chosen = proxy(absoluteUrl(url));
     if (!isThenable(chosen)) return find(chosen || null);
-    return Promise.resolve(chosen).then((answer) => find(answer || null));
+    const found = Promise.resolve(chosen).then((answer) => find(answer || null));
+    // It may fail before anybody waits for it, or where the request was refused meanwhile.
+    found.catch(ignore);
+    return found;
   }
 
   #context(
@@ -288,9 +323,19 @@ export class PoolManager extends RequestMethods {
   }
 
   #key(context: PoolContext): PoolKeyLike {
-    const keyFunction = this.#keyFnByScheme[`${context.scheme}`.toLowerCase()];
+    const scheme = `${context.scheme}`.toLowerCase();
+    const keyFunction = own(this.#keyFnByScheme, scheme);
     if (keyFunction === undefined) throw new URLSchemeUnknown(context.scheme);
-    return keyFunction(context);
+    const key = keyFunction(context);
+    if (keyFunction !== keyFnByScheme[scheme] && key instanceof BasePoolKey) this.#declare(key);
+    return key;
+  }
+
+  /** What a key class names is an option, of requests too. */
+  #declare(key: BasePoolKey): void {
+    for (const field of (key.constructor as PoolKeyClass).fields) {
+      if (ruleOf(field) === undefined) this.#ownOptions.add(field);
+    }
   }
 
   #lastPool(): HTTPConnectionPool | null {
@@ -340,10 +385,34 @@ export class PoolManager extends RequestMethods {
   }
 }
 
+/** The two forms of the constructor's arguments in one, checked. */
+function managerOptions(
+  first: number | PoolManagerOptions | null | undefined,
+  second: PoolManagerOptions | null | undefined,
+): PoolManagerOptions {
+  const alone = typeof first === "object" && first !== null;
+  if (!alone && first !== null && first !== undefined && !OPTION_RULES.numPools.fits(first)) {
+    const advice = typeof first === "string" ? ". URLs are for request()" : "";
+    throw new InvalidArgumentError(
+      `PoolManager takes a number of pools (${OPTION_RULES.numPools.wanted}), or an object of options, not ${show(first)}${advice}`,
+    );
+  }
+  const options = (alone ? first : second) ?? {};
+  checkManagerOptions(options);
+  return alone || first === undefined || first === null ? options : { ...options, numPools: first };
+}
+
+/** The entry for a scheme, which may be any text that a server sent: also "constructor". */
+function own<T>(entries: Readonly<Record<string, T>>, scheme: string): T | undefined {
+  return Object.hasOwn(entries, scheme) ? entries[scheme] : undefined;
+}
+
 function dropPool(pool: HTTPConnectionPool): void {
   pool.retire();
   if (trace.poolClose.hasSubscribers) trace.poolClose.publish({ origin: originOf(pool) });
 }
+
+function ignore(): void {}
 
 let warned = false;
 

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { COMMONS, type SharedOptions } from "../../src/client/connection-pool.ts";
 import { Commons } from "../../src/client/shared-resources.ts";
 import { HostChangedError, HTTPConnectionPool, MaxRetryError, Retry } from "../../src/index.ts";
 import { settle, VirtualClock } from "../kit/clock.ts";
@@ -92,7 +91,8 @@ describe("pool-level redirects", () => {
       target === "/" ? to("/done", 307, { headers: { Location: "/done", "Retry-After": "7" } }) : "x",
     );
     const clock = new VirtualClock();
-    using pool = poolOf(origin, { [COMMONS]: new Commons(10, clock) } as SharedOptions);
+    using pool = poolOf(origin);
+    pool.attach({ shared: new Commons(10, clock) });
     const pending = pool.request("GET", "/", { retries: new Retry({ total: 3, backoffFactor: 100 }) });
     let done = false;
     pending.then(() => {

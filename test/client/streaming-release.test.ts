@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { COMMONS } from "../../src/client/connection-pool.ts";
 import { Commons } from "../../src/client/shared-resources.ts";
 import { BodyUsedError, HTTPConnectionPool, type HTTPResponse, PoolManager } from "../../src/index.ts";
 import { VirtualClock } from "../kit/clock.ts";
@@ -29,8 +28,9 @@ const leavings: [name: string, leave: (response: HTTPResponse) => unknown][] = [
 
 /** A pool for which no time passes: a machine that is busy must not make a body a slow one. */
 function timelessPool(port: number): HTTPConnectionPool {
-  const options = { maxsize: 1, [COMMONS]: new Commons(1024, new VirtualClock()) };
-  return new HTTPConnectionPool("127.0.0.1", port, options);
+  const pool = new HTTPConnectionPool("127.0.0.1", port, { maxsize: 1 });
+  pool.attach({ shared: new Commons(1024, new VirtualClock()) });
+  return pool;
 }
 
 describe("a body given up", () => {

@@ -14,7 +14,6 @@ import {
   type Socket,
   type TcpNetConnectOpts,
 } from "node:net";
-import { COMMONS } from "../../src/client/connection-pool.ts";
 import { Commons } from "../../src/client/shared-resources.ts";
 import type { Clock, Timer } from "../../src/core/clock.ts";
 import { FailedAddresses } from "../../src/dial/race.ts";
@@ -157,11 +156,15 @@ export class World implements Disposable {
   }
 
   pool(host: string, options: PoolOptions = {}, port: number | null = null): HTTPConnectionPool {
-    return new HTTPConnectionPool(host, port, this.#options(options));
+    const pool = new HTTPConnectionPool(host, port, this.#options(options));
+    pool.attach({ shared: this.commons });
+    return pool;
   }
 
   manager(options: PoolManagerOptions = {}): PoolManager {
-    return new PoolManager(this.#options(options));
+    const manager = new PoolManager(this.#options(options));
+    manager.attach(this.commons);
+    return manager;
   }
 
   /** Lets time pass as fast as it can until `promise` settles; rejects if nothing can happen any more. */
@@ -238,7 +241,7 @@ export class World implements Disposable {
 
   #options<T extends PoolOptions>(options: T): T {
     const socketOptions = { createSocket: this.#createSocket, failedAddresses: new FailedAddresses() };
-    const seams = { [COMMONS]: this.commons, lookup: this.#lookup, socketOptions };
+    const seams = { lookup: this.#lookup, socketOptions };
     return { ...(seams as object), ...options };
   }
 

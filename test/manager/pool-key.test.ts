@@ -81,6 +81,11 @@ const HTTP_OPTIONS: Record<string, [unknown, unknown]> = {
   proxyHeaders: [{ a: "1" }, { a: "2" }],
   proxyConfig: [{ useForwardingForHttps: true }, { useForwardingForHttps: false }],
   socksOptions: [{ host: "s.test" }, { host: "t.test" }],
+  redirect: [true, false],
+  deadline: [1, 2],
+  signal: [new AbortController().signal, new AbortController().signal],
+  mergeHeaders: [true, false],
+  allowUnknownOptions: [true, false],
 };
 
 const TLS_OPTIONS: Record<string, [unknown, unknown]> = {

@@ -1,0 +1,304 @@
+/**
+ * The one table of options: who takes each of them, what values it may have, what holds without it, and whether it is
+ * part of a pool's key. From here come the checks, the settings of calls, the fields of pool keys, the names for "did
+ * you mean", and what the tests compare the tables of the documentation with.
+ */
+
+import {
+  DEFAULT_KEEP_ALIVE_TIMEOUT,
+  DEFAULT_MAX_CONNECTIONS,
+  DEFAULT_MAX_HEADER_SIZE,
+  DEFAULT_MAXSIZE,
+} from "../core/defaults.ts";
+import { InvalidArgumentError } from "../core/errors.ts";
+import { redact } from "../core/redact.ts";
+import type { PoolManagerOptions, RequestOptions } from "./options.ts";
+
+/** Names of all options. */
+export type OptionName = keyof PoolManagerOptions | keyof RequestOptions;
+
+/**
+ * Who takes an option: managers only; managers and pools; these and each request; each request; or only `request`, which
+ * makes a body or a query of it for `urlopen`.
+ */
+export type OptionPlace = "manager" | "pool" | "pool+call" | "call" | "request";
+
+/** What is known of one option. `undefined` is always as if it were not given. */
+export interface OptionRule {
+  readonly at: OptionPlace;
+  /** The key class that names it; `null`: it says nothing about a pool. */
+  readonly key: "http" | "https" | null;
+  /** What is wanted, for the error's text. */
+  readonly wanted: string;
+  readonly fits: (value: unknown) => boolean;
+  /** The value that holds where none is given. */
+  readonly default: unknown;
+  /** What `null` means where that is not the default. */
+  readonly none?: unknown;
+  /** The default as the documentation says it, where the value alone does not. */
+  readonly shown?: string;
+  /** Wrong values are not shown: they may be credentials. */
+  readonly secret?: true;
+}
+
+type Kind = Pick<OptionRule, "wanted" | "fits"> & Partial<OptionRule>;
+
+const UNLIMITED = Number.POSITIVE_INFINITY;
+
+const FLAG: Kind = { wanted: "true or false", fits: (value) => typeof value === "boolean" };
+const DURATION: Kind = {
+  wanted: "a number of milliseconds above 0",
+  fits: (value) => typeof value === "number" && value > 0,
+  default: UNLIMITED,
+  none: UNLIMITED,
+};
+/** 0 is for no wait at all. */
+const WAIT: Kind = {
+  ...DURATION,
+  wanted: "a number of milliseconds of at least 0",
+  fits: (value) => typeof value === "number" && value >= 0,
+};
+const TEXT: Kind = { wanted: "a string", fits: (value) => typeof value === "string" };
+const NAME: Kind = {
+  wanted: "a string that is not empty",
+  fits: (value) => typeof value === "string" && value !== "",
+};
+const NAME_OR_FALSE: Kind = {
+  wanted: "a name, or false for any",
+  fits: (value) => value === false || NAME.fits(value),
+};
+const FUNCTION: Kind = { wanted: "a function", fits: (value) => typeof value === "function" };
+const FIELDS: Kind = {
+  wanted: "an object, a Headers, an HTTPHeaderDict or pairs of name and value",
+  fits: isObject,
+  secret: true,
+};
+const OBJECT: Kind = { wanted: "an object", fits: isObject };
+/** Checked where it is used, by a function that knows all its forms. */
+const ANYTHING: Kind = { wanted: "", fits: () => true };
+const TLS_VERSIONS = oneOf("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3");
+const BYTES_OR_TEXT = "a string or bytes";
+
+/** The options, in the order of their interfaces. */
+export const OPTION_RULES: { readonly [Name in OptionName]: OptionRule } = {
+  // PoolManagerOptions
+  numPools: rule("manager", null, atLeast(0), { default: 10 }),
+
+  // PoolOptions
+  timeout: rule("pool+call", "http", ANYTHING, { shown: "connect 10 000, read 300 000" }),
+  retries: rule("pool+call", "http", ANYTHING, { shown: "`Retry.DEFAULT` (3)" }),
+  maxsize: rule("pool", "http", atLeast(1), { default: DEFAULT_MAXSIZE }),
+  block: rule("pool", "http", FLAG, { default: true }),
+  poolTimeout: rule("pool+call", "http", WAIT),
+  maxConnections: rule("pool", null, atLeast(1), { default: DEFAULT_MAX_CONNECTIONS }),
+  keepAliveTimeout: rule("pool", "http", WAIT, { default: DEFAULT_KEEP_ALIVE_TIMEOUT }),
+  connectionMaxAge: rule("pool", "http", DURATION),
+  headers: rule("pool+call", "http", FIELDS),
+  sourceAddress: rule("pool", "http", {
+    wanted: "an address, or { address, port }",
+    fits: isSourceAddress,
+  }),
+  socketOptions: rule(
+    "pool",
+    "http",
+    {
+      wanted:
+        "an object with noDelay and keepAlive (true or false) and keepAliveInitialDelay (a number of milliseconds)",
+      fits: isSocketOptions,
+    },
+    { shown: "`{ noDelay: true }`" },
+  ),
+  socketPath: rule("pool", "http", NAME),
+  lookup: rule("pool", "http", FUNCTION, { shown: "`dns.lookup`" }),
+  connect: rule("pool", "http", FUNCTION),
+  dnsCache: rule("pool", "http", { wanted: "a DnsCache", fits: (value) => hasMethods(value, "get", "set") }),
+  addressFilter: rule("pool", "http", FUNCTION),
+  decodeContent: rule("pool+call", "http", FLAG, { default: true }),
+  preloadContent: rule("pool+call", "http", FLAG, { default: true }),
+  enforceContentLength: rule("pool+call", "http", FLAG, { default: true }),
+  maxHeaderSize: rule("pool", "http", atLeast(1), { default: DEFAULT_MAX_HEADER_SIZE }),
+  maxDecodedSize: rule("pool+call", "http", atLeast(0), { default: UNLIMITED, none: UNLIMITED }),
+  proxy: rule("pool", "http", {
+    wanted: "a URL, or for a manager a function that gives one",
+    fits: (value) => typeof value === "string" || typeof value === "function" || isObject(value),
+    secret: true,
+  }),
+  proxyHeaders: rule("pool", "http", FIELDS),
+  proxyConfig: rule("pool", "http", OBJECT),
+  socksOptions: rule("pool", "http", { ...OBJECT, secret: true }),
+  redirect: rule("pool+call", "http", FLAG, { default: true }),
+  deadline: rule("pool+call", "http", DURATION),
+  signal: rule("pool+call", "http", {
+    wanted: "an AbortSignal",
+    fits: (value) => hasMethods(value, "addEventListener", "removeEventListener"),
+    none: null,
+  }),
+  mergeHeaders: rule("pool+call", "http", FLAG, { default: false }),
+  allowUnknownOptions: rule("pool+call", "http", FLAG, { default: false }),
+
+  // TlsOptions
+  certReqs: rule(
+    "pool",
+    "https",
+    oneOf("CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE", "REQUIRED", "OPTIONAL", "NONE"),
+    {
+      wanted: '"CERT_REQUIRED", "CERT_OPTIONAL" or "CERT_NONE"',
+      shown: '`"CERT_REQUIRED"`',
+    },
+  ),
+  caCerts: rule("pool", "https", NAME, { wanted: "the path of a file", shown: "Node's roots" }),
+  caCertDir: rule("pool", "https", NAME, { wanted: "the path of a directory", shown: "Node's roots" }),
+  caCertData: rule("pool", "https", {
+    wanted: `${BYTES_OR_TEXT}, or several of them`,
+    fits: (value) => (Array.isArray(value) ? value.every(isBytesOrText) : isBytesOrText(value)),
+    shown: "Node's roots",
+  }),
+  certFile: rule("pool", "https", NAME, { wanted: "the path of a file" }),
+  keyFile: rule("pool", "https", NAME, { wanted: "the path of a file" }),
+  keyPassword: rule("pool", "https", {
+    wanted: BYTES_OR_TEXT,
+    fits: isBytesOrText,
+    secret: true,
+  }),
+  assertHostname: rule("pool", "https", NAME_OR_FALSE, { shown: "the host" }),
+  assertFingerprint: rule("pool", "https", NAME, { wanted: "a fingerprint in hex" }),
+  serverHostname: rule("pool", "https", NAME, { wanted: "a name", shown: "the host" }),
+  sslMinimumVersion: rule("pool", "https", TLS_VERSIONS, { shown: '`"TLSv1.2"`, newest' }),
+  sslMaximumVersion: rule("pool", "https", TLS_VERSIONS, { shown: '`"TLSv1.2"`, newest' }),
+  sslContext: rule("pool", "https", { wanted: "what tls.createSecureContext() gives", fits: isObject }),
+
+  // ProxyOptions
+  proxyTls: rule("manager", null, OBJECT, { shown: "" }),
+  useForwardingForHttps: rule("manager", null, FLAG, { default: false }),
+  proxyAssertHostname: rule("manager", null, NAME_OR_FALSE, { shown: "the proxy's host" }),
+  proxyAssertFingerprint: rule("manager", null, NAME, { wanted: "a fingerprint in hex" }),
+
+  // UrlopenOptions
+  body: rule("call", null, ANYTHING),
+  assertSameHost: rule("call", null, FLAG, { default: true }),
+  releaseConn: rule("call", null, FLAG, { default: null, none: null, shown: "when the body was read" }),
+  chunked: rule("call", null, FLAG, { default: false }),
+  allowTruncated: rule("call", null, FLAG, { default: false }),
+  bodyPos: rule("call", null, {
+    wanted: "a whole number of bytes",
+    fits: (value) => Number.isInteger(value) && (value as number) >= 0,
+    default: 0,
+  }),
+  onUploadProgress: rule("call", null, FUNCTION, { none: null }),
+  onDownloadProgress: rule("call", null, FUNCTION, { none: null }),
+  onInformational: rule("call", null, FUNCTION, { none: null }),
+
+  // RequestOptions
+  fields: rule("request", null, ANYTHING),
+  json: rule("request", null, ANYTHING),
+  encodeMultipart: rule("request", null, FLAG, { default: true }),
+  multipartBoundary: rule("request", null, TEXT, { shown: "random" }),
+};
+
+const BY_NAME: ReadonlyMap<string, OptionRule> = new Map(Object.entries(OPTION_RULES));
+
+/** The rule for an option of this name; `undefined` if there is no such option. */
+export function ruleOf(name: string): OptionRule | undefined {
+  return BY_NAME.get(name);
+}
+
+/** Names of the options that the key class for `scheme` adds. */
+export function keyFields(scheme: "http" | "https"): string[] {
+  return Array.from(BY_NAME)
+    .filter(([, { key }]) => key === scheme)
+    .map(([name]) => name);
+}
+
+/** Checks a value that is neither `undefined` nor `null`. Throws `InvalidArgumentError`. */
+export function checkOption(name: string, rule: OptionRule, value: unknown): void {
+  if (rule.fits(value)) return;
+  const given = rule.secret ? kind(value) : show(value);
+  throw new InvalidArgumentError(`${name} must be ${rule.wanted}, not ${given}`);
+}
+
+/** The number that holds for an option whose value was checked. */
+export function numberOption(options: object, name: OptionName): number {
+  const value = (options as Record<string, unknown>)[name];
+  const { default: fallback, none } = OPTION_RULES[name];
+  if (value === undefined) return fallback as number;
+  return (value ?? none ?? fallback) as number;
+}
+
+/** A value for the text of an error: short, on one line, without credentials of URLs. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return redact(JSON.stringify(value.slice(0, 80)));
+  return typeof value === "object" || typeof value === "function" ? kind(value) : String(value);
+}
+
+/** What sort of value it is. */
+function kind(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value !== "object") return `a ${typeof value}`;
+  const name: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name;
+  return typeof name === "string" && name !== "Object" && name !== "" ? `a ${name}` : "an object";
+}
+
+function rule(
+  at: OptionPlace,
+  key: OptionRule["key"],
+  what: Kind,
+  more: Partial<OptionRule> = {},
+): OptionRule {
+  return { default: null, ...what, ...more, at, key };
+}
+
+function atLeast(least: number): Kind {
+  return {
+    wanted: `a whole number of at least ${least}`,
+    fits: (value) => value === UNLIMITED || (Number.isInteger(value) && (value as number) >= least),
+  };
+}
+
+function oneOf(...values: string[]): Kind {
+  return {
+    wanted: `one of ${values.join(", ")}`,
+    fits: (value) => values.includes(value as string),
+  };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function hasMethods(value: unknown, ...names: string[]): boolean {
+  return (
+    isObject(value) && names.every((name) => typeof (value as Record<string, unknown>)[name] === "function")
+  );
+}
+
+function isSourceAddress(value: unknown): boolean {
+  if (typeof value === "string") return value !== "";
+  if (!isObject(value)) return false;
+  const [address, port] = Array.isArray(value)
+    ? value
+    : [(value as { address?: unknown }).address, (value as { port?: unknown }).port];
+  return (
+    typeof address === "string" && address !== "" && (port === undefined || port === null || isPort(port))
+  );
+}
+
+function isBytesOrText(value: unknown): boolean {
+  return typeof value === "string" || ArrayBuffer.isView(value);
+}
+
+function isPort(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 65_535;
+}
+
+function isSocketOptions(value: unknown): boolean {
+  if (!isObject(value) || Array.isArray(value)) return false;
+  const { noDelay, keepAlive, keepAliveInitialDelay } = value as Record<string, unknown>;
+  const flags = [noDelay, keepAlive].every((flag) => flag === undefined || flag === null || FLAG.fits(flag));
+  return (
+    flags &&
+    (keepAliveInitialDelay === undefined ||
+      keepAliveInitialDelay === null ||
+      WAIT.fits(keepAliveInitialDelay))
+  );
+}
