@@ -1,21 +1,48 @@
 /** One field of a multipart/form-data body (RFC 7578), and how its headers are written. */
 
+import type { FileHandle } from "node:fs/promises";
+import { basename } from "node:path";
+import type { Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
 import { InvalidArgumentError, InvalidHeader } from "../../core/errors.ts";
 import { guessContentType } from "./content-types.ts";
-import { kindOf } from "./pairs.ts";
+import { isBlob, isBytes, isNodeStream, kindOf, nameOfFile } from "./shapes.ts";
 
 export { guessContentType } from "./content-types.ts";
 
-/** Data of a field: text goes out as UTF-8, bytes as they are, a number, `true` or `false` as its text. */
-export type FieldData = string | number | bigint | boolean | Uint8Array | ArrayBuffer | Blob;
+/**
+ * Data of a field: text goes out as UTF-8, bytes as they are, a number, `true` or `false` as its text. Blobs, files and
+ * streams are read while they are sent; the length of a form is known unless a stream's is not, and that of
+ * `fs.createReadStream` is.
+ */
+export type FieldData =
+  | string
+  | number
+  | bigint
+  | boolean
+  | ArrayBufferView
+  | ArrayBuffer
+  | Blob
+  | FileHandle
+  | Readable
+  | ReadableStream;
+
+/** A file of a form, by name. What is left out comes from a `File`, a `Blob` or the path of a stream, as far as they have it. */
+export interface FileField {
+  readonly data: FieldData;
+  /** `null`: none is written, `""`: an empty one. */
+  readonly filename?: string | null | undefined;
+  /** Default: that of a `Blob`, else guessed from the name; `null`: none is written. */
+  readonly contentType?: string | null | undefined;
+}
 
 /**
- * A field's value: its data, a `File` with its name and type; or `[filename, data]`, whose type is that of a `Blob`, or else
- * guessed from the name; or
- * `[filename, data, contentType]`. A filename of `null` writes no filename, `""` an empty one.
+ * A field's value: its data, a `File` with its name and type; `{ filename, data, contentType }`; `[filename, data]`, whose
+ * type is that of a `Blob`, or else guessed from the name; or `[filename, data, contentType]`.
  */
 export type FieldValue =
   | FieldData
+  | FileField
   | readonly [filename: string | null, data: FieldData]
   | readonly [filename: string | null, data: FieldData, contentType: string | null];
 
@@ -31,6 +58,14 @@ export interface MultipartHeaders {
 }
 
 const FIRST_HEADERS = ["Content-Disposition", "Content-Type", "Content-Location"];
+
+const FILE_FIELD_KEYS: ReadonlySet<string> = new Set(["filename", "data", "contentType"]);
+
+/** Text that ends in an extension. */
+const FILENAME = /^[^\s/][^/\n]*\.[a-z][a-z0-9]{0,9}$/i;
+
+const LIST_ADVICE =
+  ": for several values give pairs, [[name, value], [name, value]]; for a file { filename, data, contentType }";
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const FORBIDDEN = /[\r\n\0]/;
@@ -60,19 +95,12 @@ export class RequestField {
   }
 
   /**
-   * A form field from its name and one of the forms of a value, headers set.
-   * Throws `InvalidArgumentError` for a list of another length.
+   * A form field from its name and one of the forms of a value, headers set. Throws `InvalidArgumentError` for what is
+   * none, such as a list of several values.
    */
   static fromTuples(name: string, value: FieldValue): RequestField {
-    if (!Array.isArray(value)) return fromData(name, value as FieldData);
-    if (value.length !== 2 && value.length !== 3) {
-      throw new InvalidArgumentError(
-        `the value of a field must be data, [filename, data] or [filename, data, contentType], not ${kindOf(value)}`,
-      );
-    }
-    const [filename, data] = value as readonly [string | null, FieldData];
-    const contentType = value.length === 3 ? (value[2] as string | null) : typeOf(filename, data);
-    return new RequestField(name, data, { filename }).makeMultipart({ contentType });
+    if (Array.isArray(value)) return fromList(name, value);
+    return isFileField(value) ? fromFileField(name, value) : fromData(name, value as FieldData);
   }
 
   /** Sets the headers that make this a part of a form. Returns the field itself. */
@@ -116,15 +144,86 @@ export function formatMultipartHeaderParam(name: string, value: string): string 
   return `${name}="${escaped}"`;
 }
 
-/** A `File` brings its name and type along. */
+/** A `File`, and a stream of a file, bring their name and type along. */
 function fromData(name: string, data: FieldData): RequestField {
-  const filename = data instanceof Blob && "name" in data ? `${data.name}` : undefined;
+  const filename = nameOf(data);
   if (filename === undefined) return new RequestField(name, data).makeMultipart();
-  return new RequestField(name, data, { filename }).makeMultipart({ contentType: typeOf(filename, data) });
+  return fromFile(name, filename, data, typeOf(filename, data));
 }
 
-function typeOf(filename: string | null, data: FieldData): string | null {
-  return (data instanceof Blob && data.type) || guessContentType(filename);
+function fromFile(name: string, filename: string | null, data: FieldData, type: string | null): RequestField {
+  return new RequestField(name, data, { filename }).makeMultipart({ contentType: type });
+}
+
+function fromFileField(name: string, field: FileField): RequestField {
+  for (const key of Object.keys(field)) {
+    if (!FILE_FIELD_KEYS.has(key)) {
+      throw new InvalidArgumentError(
+        `a file in a form is { filename, data, contentType }, and has no ${JSON.stringify(key)}`,
+      );
+    }
+  }
+  const { data, filename = nameOf(data), contentType } = field;
+  return fromFile(
+    name,
+    filename ?? null,
+    data,
+    contentType === undefined ? typeOf(filename, data) : contentType,
+  );
+}
+
+/** `[filename, data]` or `[filename, data, contentType]`; a list of texts is taken for one only if it looks like it. */
+function fromList(name: string, value: readonly unknown[]): RequestField {
+  if (value.length !== 2 && value.length !== 3) {
+    throw new InvalidArgumentError(
+      `the value of a field must be data, [filename, data] or [filename, data, contentType], not ${kindOf(value)}${LIST_ADVICE}`,
+    );
+  }
+  const [filename, data, contentType] = value as readonly [
+    string | null,
+    FieldData,
+    string | null | undefined,
+  ];
+  if (isListOfTexts(value)) {
+    throw new InvalidArgumentError(
+      `the value of a field of a multipart form is a list of texts that does not look like [filename, data]${LIST_ADVICE}`,
+    );
+  }
+  return fromFile(
+    name,
+    filename,
+    data,
+    value.length === 3 ? (contentType as string | null) : typeOf(filename, data),
+  );
+}
+
+/**
+ * Whether `list` is rather several values than one file: its items are texts, and neither is the first alone a name
+ * with an extension, nor the third a media type.
+ */
+function isListOfTexts(list: readonly unknown[]): boolean {
+  const [filename, data, contentType] = list;
+  if (typeof filename !== "string" || typeof data !== "string" || contentType === null) return false;
+  if (typeof contentType === "string") return !contentType.includes("/");
+  // One that cannot be written is refused where it is written.
+  if (filename === "" || FORBIDDEN.test(filename)) return false;
+  return !FILENAME.test(filename) || FILENAME.test(data);
+}
+
+function isFileField(value: unknown): value is FileField {
+  if (typeof value !== "object" || value === null || isBytes(value) || isBlob(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (prototype === Object.prototype || prototype === null) && "data" in value;
+}
+
+/** `undefined` where the data has none. */
+function nameOf(data: unknown): string | undefined {
+  const { path } = isNodeStream(data) ? data : {};
+  return path === undefined || path === null ? nameOfFile(data) : basename(String(path));
+}
+
+function typeOf(filename: string | null | undefined, data: FieldData): string | null {
+  return (isBlob(data) && data.type) || guessContentType(filename);
 }
 
 function sameName(one: string, other: string): boolean {

@@ -1,15 +1,31 @@
 /** multipart/form-data bodies (RFC 7578, RFC 2046 §5.1). */
 
 import { randomBytes } from "node:crypto";
-import { InvalidArgumentError } from "../../core/errors.ts";
-import { type FieldData, type FieldValue, RequestField } from "./fields.ts";
-import { asPair, bytesOf, fieldItems, isBytes, kindOf } from "./pairs.ts";
-import { PartsPayload } from "./parts.ts";
+import { InvalidArgumentError, InvalidHeader } from "../../core/errors.ts";
+import { type FieldData, type FieldValue, formatMultipartHeaderParam, RequestField } from "./fields.ts";
+import { type FormPart, PartsPayload } from "./parts.ts";
+import {
+  asPair,
+  bytesOf,
+  fieldItems,
+  isBlob,
+  isBytes,
+  isFileHandle,
+  isNodeStream,
+  isWebStream,
+  kindOf,
+} from "./shapes.ts";
+import { blobPayload, FilePayload, IterablePayload, ReadStreamPayload } from "./sources.ts";
 
-/** Fields of a form: by name, or pairs and `RequestField`s in the order they are to have. */
+/**
+ * Fields of a form: by name, or pairs and `RequestField`s in the order they are to have. A value of `null` or
+ * `undefined` leaves its field out.
+ */
 export type Fields =
-  | Readonly<Record<string, FieldValue>>
-  | Iterable<readonly [name: string, value: FieldValue] | RequestField>;
+  | Readonly<Record<string, FieldValue | null | undefined>>
+  | Iterable<readonly [name: string, value: FieldValue | null | undefined] | RequestField>
+  // Types declared as interfaces have no index signature.
+  | object;
 
 /** A form ready to be sent. */
 export interface MultipartBody {
@@ -34,24 +50,31 @@ export function chooseBoundary(): string {
  */
 export function encodeMultipartFormdata(fields: Fields, boundary?: string | null): MultipartBody {
   const chosen = checkBoundary(boundary ?? chooseBoundary());
-  const pieces = [...multipartPieces(fields, chosen)];
-  if (!pieces.every((piece) => Buffer.isBuffer(piece))) {
-    throw new InvalidArgumentError("a Blob cannot be encoded at once: send it as a field of a request");
+  const parts = [...multipartParts(fields, chosen)];
+  if (!parts.every((part) => Buffer.isBuffer(part))) {
+    throw new InvalidArgumentError(
+      "a Blob, file or stream cannot be encoded at once: send it as a field of a request",
+    );
   }
-  return { body: Buffer.concat(pieces as Buffer[]), contentType: contentTypeOf(chosen) };
+  return { body: Buffer.concat(parts as Buffer[]), contentType: contentTypeOf(chosen) };
 }
 
-/** As `encodeMultipartFormdata`, for sending: nothing is joined in memory, and `Blob`s are read while they are sent. */
+/** As `encodeMultipartFormdata`, for sending: nothing is joined in memory; blobs, files and streams are read while they are sent. */
 export function multipartPayload(fields: Fields, boundary?: string | null): PartsPayload {
   const chosen = checkBoundary(boundary ?? chooseBoundary());
-  return new PartsPayload([...multipartPieces(fields, chosen)], contentTypeOf(chosen));
+  return new PartsPayload([...multipartParts(fields, chosen)], contentTypeOf(chosen));
 }
 
-/** The pieces of the body in order. Each is whole in memory, so their total length is known before any is sent. */
-function* multipartPieces(fields: Fields, boundary: string): Generator<Buffer | Blob> {
+/** The payload of a `FormData`; the boundary stays the same however often it is sent. */
+export function formDataPayload(form: FormData): PartsPayload {
+  const boundary = chooseBoundary();
+  return new PartsPayload([...formDataParts(form, boundary)], `multipart/form-data; boundary=${boundary}`);
+}
+
+function* multipartParts(fields: Fields, boundary: string): Generator<FormPart> {
   for (const field of requestFields(fields)) {
     yield Buffer.from(`--${boundary}\r\n${field.renderHeaders()}`);
-    yield encodeData(field.data);
+    yield encodeData(field.data, field.name);
     yield CRLF;
   }
   yield Buffer.from(`--${boundary}--\r\n`);
@@ -59,24 +82,59 @@ function* multipartPieces(fields: Fields, boundary: string): Generator<Buffer | 
 
 function* requestFields(fields: Fields): Generator<RequestField> {
   for (const item of fieldItems(fields)) {
-    if (item instanceof RequestField) yield item;
-    else {
-      const [name, value] = asPair(item);
-      yield RequestField.fromTuples(String(name), value as FieldValue);
+    if (item instanceof RequestField) {
+      yield item;
+      continue;
     }
+    const [name, value] = asPair(item);
+    if (value === undefined || value === null) continue;
+    yield RequestField.fromTuples(String(name), value as FieldValue);
   }
 }
 
-function encodeData(data: FieldData): Buffer | Blob {
-  if (data instanceof Blob) return data;
+function encodeData(data: FieldData, name: string): FormPart {
   if (typeof data === "string") return Buffer.from(data);
   if (typeof data === "number" || typeof data === "bigint" || typeof data === "boolean") {
     return Buffer.from(String(data));
   }
   if (isBytes(data)) return bytesOf(data);
+  if (isBlob(data)) return blobPayload(data);
+  const field = `the data of field ${JSON.stringify(name)}`;
+  if (isFileHandle(data)) return new FilePayload(data, 0, field);
+  if (isNodeStream(data)) return new ReadStreamPayload(data, field);
+  if (isWebStream(data)) return new IterablePayload(data, field);
   throw new InvalidArgumentError(
-    `the data of a field must be a string, a number or bytes, not ${kindOf(data)}`,
+    `${field} must be a string, a number, bytes, a Blob (fs.openAsBlob gives one of a file), a FileHandle or a stream, not ${kindOf(data)}`,
   );
+}
+
+/** Names and the line ends of texts as browsers write them (WHATWG HTML, "multipart/form-data encoding algorithm"). */
+function* formDataParts(form: FormData, boundary: string): Generator<FormPart> {
+  for (const [name, value] of form.entries() as Iterable<[string, string | File]>) {
+    yield Buffer.from(`--${boundary}\r\n${formDataHeader(name, value)}\r\n\r\n`);
+    yield typeof value === "string" ? Buffer.from(crlf(value)) : blobPayload(value);
+    yield CRLF;
+  }
+  yield Buffer.from(`--${boundary}--\r\n`);
+}
+
+function formDataHeader(name: string, value: string | File): string {
+  const disposition = `Content-Disposition: form-data; ${formatMultipartHeaderParam("name", crlf(name))}`;
+  if (typeof value === "string") return disposition;
+  const type = value.type || "application/octet-stream";
+  const filename = formatMultipartHeaderParam("filename", String(value.name ?? "blob"));
+  return `${disposition}; ${filename}\r\nContent-Type: ${checkType(type)}`;
+}
+
+/** A `FormData` of another make may let any text be a type. */
+function checkType(type: string): string {
+  if (!/[\r\n\0]/.test(type)) return type;
+  throw new InvalidHeader("The type of a file in a form must not have CR, LF or NUL", { phase: "request" });
+}
+
+/** `text` with every line end as CRLF. */
+export function crlf(text: string): string {
+  return text.replace(/\r\n?|\n/g, "\r\n");
 }
 
 function checkBoundary(boundary: string): string {

@@ -1,30 +1,110 @@
-/** A body made of parts of known length, sent one after the other without being joined in memory. */
+/** The parts of a form, sent one after the other without being joined in memory. */
 
-import type { Payload } from "./payload.ts";
+import type { BodyPart, Payload } from "./payload.ts";
+import { readerOf, type SourceReader } from "./sources.ts";
 
-/** Up to this size joining the parts is cheaper than sending them one by one, in bytes. */
+/** Up to this size joining the parts of a form is cheaper than sending them one by one, in bytes. */
 const JOIN_LIMIT = 65_536;
 
-/** Bytes and blobs, in order. */
-export class PartsPayload implements Payload {
-  readonly bytes: Uint8Array | null;
-  readonly length: number;
-  readonly contentType: string;
-  readonly replayable: boolean = true;
-  readonly #parts: readonly (Buffer | Blob)[];
+/** A part of a form. */
+export type FormPart = Buffer | Payload;
 
-  constructor(parts: readonly (Buffer | Blob)[], contentType: string) {
+/** A body made of parts that are sent one after the other without being joined in memory. */
+export class PartsPayload implements Payload {
+  readonly contentType: string;
+  readonly #parts: readonly FormPart[];
+  #joined: Buffer | null = null;
+  #opened = false;
+
+  constructor(parts: readonly FormPart[], contentType: string) {
     this.#parts = parts;
     this.contentType = contentType;
-    this.length = parts.reduce((sum, part) => sum + (part instanceof Blob ? part.size : part.length), 0);
-    const inMemory = parts.every((part) => Buffer.isBuffer(part));
-    this.bytes = inMemory && this.length <= JOIN_LIMIT ? Buffer.concat(parts as Buffer[]) : null;
   }
 
-  async *open(): AsyncGenerator<Uint8Array> {
-    for (const part of this.#parts) {
-      if (part instanceof Blob) yield* part.stream() as unknown as AsyncIterable<Uint8Array>;
-      else yield part;
+  get bytes(): Buffer | null {
+    const inMemory = this.#parts.every((part) => Buffer.isBuffer(part));
+    if (inMemory && this.length! <= JOIN_LIMIT) this.#joined ??= Buffer.concat(this.#parts as Buffer[]);
+    return this.#joined;
+  }
+
+  get length(): number | undefined {
+    let sum = 0;
+    for (const { length } of this.#parts) {
+      if (length === undefined) return undefined;
+      sum += length;
+    }
+    return sum;
+  }
+
+  get replayable(): boolean {
+    return this.#payloads.every((part) => part.replayable);
+  }
+
+  /** Whether a part has to be measured first. */
+  get measurable(): boolean {
+    return this.#payloads.some((part) => part.measure !== undefined);
+  }
+
+  async measure(): Promise<void> {
+    await Promise.all(this.#payloads.map((part) => part.measure?.()));
+  }
+
+  open(): AsyncIterable<BodyPart> {
+    this.#opened = true;
+    return new PartsReader(this.#parts);
+  }
+
+  discard(): void {
+    if (!this.#opened) discardAll(this.#payloads);
+  }
+
+  get #payloads(): Payload[] {
+    return this.#parts.filter(isPayload);
+  }
+}
+
+/** Reads one part after the other. Broken off, it closes the one that is being read at once, and those still to come. */
+class PartsReader implements AsyncIterableIterator<BodyPart> {
+  readonly #parts: readonly FormPart[];
+  #at = 0;
+  #reader: SourceReader | null = null;
+
+  constructor(parts: readonly FormPart[]) {
+    this.#parts = parts;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<BodyPart, undefined>> {
+    for (;;) {
+      if (this.#reader !== null) {
+        const { done, value } = await this.#reader.next();
+        if (done !== true) return { done: false, value };
+        this.#reader = null;
+      }
+      const part = this.#parts[this.#at++];
+      if (part === undefined) return { done: true, value: undefined };
+      if (Buffer.isBuffer(part)) return { done: false, value: part };
+      this.#reader = readerOf(part.open());
     }
   }
+
+  async return(): Promise<IteratorResult<BodyPart, undefined>> {
+    this.#reader?.return?.();
+    this.#reader = null;
+    // Each part knows whether it was opened.
+    discardAll(this.#parts.slice(this.#at).filter(isPayload));
+    this.#at = this.#parts.length;
+    return { done: true, value: undefined };
+  }
+}
+
+function isPayload(part: FormPart): part is Payload {
+  return !Buffer.isBuffer(part);
+}
+
+function discardAll(payloads: readonly Payload[]): void {
+  for (const payload of payloads) payload.discard?.();
 }

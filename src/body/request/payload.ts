@@ -18,6 +18,8 @@ export interface Payload {
   readonly replayable: boolean;
   /** The body from its start. Throws `UnrewindableBodyError` if it was opened before and cannot be again. */
   open(): AsyncIterable<BodyPart> | Iterable<BodyPart>;
+  /** Finds out the length where that takes time: to be awaited before anything else. Rejects if it cannot be sent. */
+  measure?(): Promise<void>;
   /** Closes what it would be read from, if it was never opened and never will be. */
   discard?(): void;
 }

@@ -1,14 +1,29 @@
 /** application/x-www-form-urlencoded, as a query or as a body (Python's `urllib.parse.urlencode`). */
 
-import { asPair, bytesOf, fieldItems, isBytes } from "./pairs.ts";
+import { InvalidArgumentError } from "../../core/errors.ts";
+import { asPair, bytesOf, fieldItems, isBlob, isBytes, kindOf } from "./shapes.ts";
 
-/** A value: bytes are encoded raw, everything else as the UTF-8 of `String(value)`. */
-export type QueryValue = string | number | bigint | boolean | null | undefined | Uint8Array | ArrayBuffer;
+/**
+ * A value: bytes are encoded raw, everything else as the UTF-8 of `String(value)`. `null` and `undefined` leave their
+ * field out; objects are refused, but for URLs.
+ */
+export type QueryValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | URL
+  | null
+  | undefined
+  | ArrayBufferView
+  | ArrayBuffer;
 
 /** Fields by name, or pairs in the order they are to have; a list gives its name once for each of its items. */
 export type QuerySource =
   | Readonly<Record<string, QueryValue | readonly QueryValue[]>>
-  | Iterable<readonly [name: string | number | Uint8Array, value: QueryValue | readonly QueryValue[]]>;
+  | Iterable<readonly [name: string | number | Uint8Array, value: QueryValue | readonly QueryValue[]]>
+  // Types declared as interfaces have no index signature.
+  | object;
 
 const PLAIN = /^[A-Za-z0-9_.~-]*$/;
 
@@ -20,15 +35,18 @@ const ENCODED: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
 
 /**
  * `fields` as `name=value&name=value`. Letters, digits and `_.-~` stay, a space becomes `+`, every other byte `%XX`.
- * Nothing is left out: `null` gives `null`, an empty list nothing.
- * Throws `InvalidArgumentError` if `fields` is neither a mapping nor pairs.
+ * Fields that are `null` or `undefined` are left out, as are such items of a list. Throws `InvalidArgumentError` if
+ * `fields` is neither a mapping nor pairs, and for a value that has no text.
  */
 export function urlencode(fields: QuerySource): string {
   const parts: string[] = [];
   for (const item of fieldItems(fields)) {
     const [name, value] = asPair(item);
-    const prefix = `${encodePart(name)}=`;
-    for (const single of Array.isArray(value) ? value : [value]) parts.push(prefix + encodePart(single));
+    const prefix = `${encodePart(name, "the name of a field")}=`;
+    for (const single of Array.isArray(value) ? value : [value]) {
+      if (single === undefined || single === null) continue;
+      parts.push(prefix + encodePart(single, "the value of a field"));
+    }
   }
   return parts.join("&");
 }
@@ -50,10 +68,22 @@ function separatorAfter(base: string): string {
   return base.endsWith("?") || base.endsWith("&") ? "" : "&";
 }
 
-function encodePart(value: unknown): string {
-  if (isBytes(value)) return encodeBytes(bytesOf(value));
+function encodePart(value: unknown, what: string): string {
+  if (typeof value === "object" || typeof value === "function" || typeof value === "symbol") {
+    if (isBytes(value)) return encodeBytes(bytesOf(value));
+    if (!(value instanceof URL)) throw new InvalidArgumentError(refusal(value, what));
+  }
   const text = String(value);
   return PLAIN.test(text) ? text : encodeBytes(Buffer.from(text));
+}
+
+function refusal(value: unknown, what: string): string {
+  const advice = isBlob(value)
+    ? "send a file in a multipart form, or as the body"
+    : value instanceof Date
+      ? "give its toISOString() or its getTime()"
+      : "give its JSON.stringify(), or a pair for each of its values";
+  return `${what} must be a string, number, boolean or bytes, not ${kindOf(value)}: ${advice}`;
 }
 
 function encodeBytes(bytes: Buffer): string {

@@ -34,12 +34,19 @@ describe("urlencode", () => {
     ["raw bytes", [[Uint8Array.of(0xff, 0x20), Uint8Array.of(0x80, 0x41).buffer]], "%FF+=%80A"],
     ["a view only its own bytes", { a: Uint8Array.of(1, 65, 66, 2).subarray(1, 3) }, "a=AB"],
     [
-      "values without text",
+      "numbers and booleans; null and undefined are left out",
       { a: 1, b: -1.5, c: true, d: null, e: undefined, f: 10n },
-      "a=1&b=-1.5&c=true&d=null&e=undefined&f=10",
+      "a=1&b=-1.5&c=true&f=10",
     ],
     ["empty texts", { "": "" }, "="],
     ["lists repeat the name", { "a b": ["x", 2, "y z"], c: "3" }, "a+b=x&a+b=2&a+b=y+z&c=3"],
+    ["also within a list", { a: [1, null, undefined, 2], b: [null] }, "a=1&a=2"],
+    ["a URL", { to: new URL("http://h/?q#f") }, "to=http%3A%2F%2Fh%2F%3Fq%23f"],
+    [
+      "any view of bytes",
+      { a: new DataView(Uint8Array.of(65, 66).buffer), b: Uint16Array.of(0x4141) },
+      "a=AB&b=AA",
+    ],
     ["an empty list gives nothing", { a: [], b: "1" }, "b=1"],
     ["numbers as names", [[1, 2]], "1=2"],
   ];
@@ -52,6 +59,28 @@ describe("urlencode", () => {
     for (const fields of bad) {
       assert.throws(() => urlencode(fields as QuerySource), InvalidArgumentError, String(fields));
     }
+  });
+
+  test("values that would become [object Object] are refused, with advice", () => {
+    const bad: [value: unknown, advice: RegExp][] = [
+      [new Blob(["data"]), /not Blob: send a file in a multipart form/],
+      [new File(["data"], "a.txt"), /not File: send a file in a multipart form/],
+      [{ a: 1 }, /not Object: give its JSON.stringify\(\)/],
+      [new Map([["a", 1]]), /not Map/],
+      [new Date(0), /not Date: give its toISOString\(\)/],
+      [() => 1, /not function/],
+      [Symbol("x"), /not symbol/],
+      [["nested"], /not an array of 1/],
+    ];
+    for (const [value, advice] of bad) {
+      for (const fields of [{ f: [value] }, [["f", [value]]], [[value, "x"]]]) {
+        assert.throws(
+          () => urlencode(fields as QuerySource),
+          (error: Error) => error instanceof InvalidArgumentError && advice.test(error.message),
+        );
+      }
+    }
+    assert.throws(() => urlencode({ secret: { password: "hunter2" } } as never), /^(?!.*hunter2)/);
   });
 
   test("property: URLSearchParams reads back what was written", () => {
