@@ -5,7 +5,7 @@ import { SSLError } from "../core/errors.ts";
 const TLS_CODE =
   /^(?:ERR_(?:SSL|TLS|OSSL)_|EPROTO$|CERT_|CRL_|UNABLE_TO_|(?:DEPTH_ZERO_)?SELF_SIGNED_|ERROR_IN_|INVALID_(?:CA|PURPOSE)$|PATH_LENGTH_|HOSTNAME_MISMATCH$)/;
 
-/** Error code -> hint; the first that matches. */
+/** Error code -> hint, for failures that another try would meet again; the first that matches. */
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [
     /^DEPTH_ZERO_SELF_SIGNED_CERT$/,
@@ -28,6 +28,10 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
     "The server does not seem to speak TLS on this port: perhaps the URL should begin with http://.",
   ],
   [
+    /NO_APPLICATION_PROTOCOL/,
+    "The server does not offer HTTP/1.1 on this port: perhaps it speaks HTTP/2 only.",
+  ],
+  [
     /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE/,
     "Client and server have no TLS version in common: see sslMinimumVersion and sslMaximumVersion.",
   ],
@@ -36,6 +40,10 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
     "The server may want a client certificate that it knows: see certFile and keyFile.",
   ],
 ];
+
+/** Failures without a hint that another try would meet again: of the chain, of ciphers and keys, of the name asked for. */
+const DETERMINISTIC =
+  /^(?:CERT_|CRL_|ERR_TLS_CERT|ERROR_IN_|INVALID_(?:CA|PURPOSE)$|PATH_LENGTH_)|KEY_TOO_SMALL|MD_TOO_WEAK|SHARED_CIPHER|INSUFFICIENT_SECURITY|UNRECOGNIZED_NAME|UNSAFE_LEGACY/;
 
 /** Whether `error` came from TLS and not from the wire below it. */
 export function isTlsError(error: unknown): boolean {
@@ -47,13 +55,14 @@ export function isTlsError(error: unknown): boolean {
 export function toSslError(error: Error, host: string): SSLError {
   if (error instanceof SSLError) return error;
   const code = codeOf(error);
-  const hint = HINTS.find(
-    ([pattern]) => pattern.test(code) || (code === "EPROTO" && matches(error, pattern)),
-  )?.[1];
+  const fits = (pattern: RegExp): boolean =>
+    pattern.test(code) || (code === "EPROTO" && matches(error, pattern));
+  const hint = HINTS.find(([pattern]) => fits(pattern))?.[1];
   const reason = reasonOf(error) + (code === "" ? "" : ` (${code})`);
   return new SSLError(`TLS with '${host}' failed: ${reason}.${hint === undefined ? "" : ` ${hint}`}`, {
     phase: "tls",
     cause: error,
+    deterministic: hint !== undefined || fits(DETERMINISTIC),
   });
 }
 

@@ -232,6 +232,13 @@ export class AddressBlockedError extends NewConnectionError {
 /** TLS failed: handshake, certificate, host name or fingerprint. */
 export class SSLError extends HTTPError {
   override readonly code: string = "ERR_URLPOOL_SSL";
+  /** Whether another try would fail the same way: the certificate, a setting, the TLS version or the port is wrong. */
+  readonly deterministic: boolean;
+
+  constructor(message: string, options: HTTPErrorOptions & { deterministic?: boolean | undefined } = {}) {
+    super(message, options);
+    this.deterministic = options.deterministic ?? false;
+  }
 }
 
 /** The proxy could not be reached, or refused; `cause` says what came. */

@@ -123,7 +123,18 @@ function mismatch(hostname: string, names: readonly AltName[]): string {
   const quoted = names.map(({ value }) => `'${value}'`);
   if (quoted.length === 0) return "no appropriate subjectAltName fields were found";
   const either = quoted.length > 1 ? "either of " : "";
-  return `hostname '${hostname}' doesn't match ${either}${quoted.join(", ")}`;
+  return `hostname '${hostname}' doesn't match ${either}${quoted.join(", ")}${addressHint(hostname, names)}`;
+}
+
+/** A certificate that has an address as a DNS name looks right, and is not (RFC 9110 §4.3.5). */
+function addressHint(hostname: string, names: readonly AltName[]): string {
+  const address = packHost(unwrapAddress(hostname));
+  if (address === null) return "";
+  const misplaced = names.some(
+    ({ kind, value }) => kind === "DNS" && isAddress("IP Address", value, address),
+  );
+  if (!misplaced && names.some(({ kind }) => kind === "IP Address")) return "";
+  return ": an address is matched by entries of the kind IP Address only, not by DNS names";
 }
 
 function digestOf(der: Uint8Array, algorithm: string): Buffer {
@@ -135,7 +146,11 @@ function digestOf(der: Uint8Array, algorithm: string): Buffer {
 }
 
 function tlsError(message: string, cause?: unknown): SSLError {
-  return new SSLError(message, { phase: "tls", ...(cause === undefined ? {} : { cause }) });
+  return new SSLError(message, {
+    phase: "tls",
+    deterministic: true,
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 /** Most warnings of one process: each names a host. */

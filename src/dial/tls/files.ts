@@ -123,5 +123,9 @@ function attempt<T>(source: string, read: () => T): T {
 }
 
 function tlsError(message: string, cause?: unknown): SSLError {
-  return new SSLError(message, { phase: "tls", ...(cause === undefined ? {} : { cause }) });
+  return new SSLError(message, {
+    phase: "tls",
+    deterministic: true,
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

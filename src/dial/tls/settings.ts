@@ -128,7 +128,9 @@ export function verifyPeer(socket: TLSSocket, settings: TlsSettings): SSLError |
 
 function peerError(socket: TLSSocket, settings: TlsSettings): SSLError | null {
   if (settings.connect.rejectUnauthorized === true) {
-    return socket.authorized ? null : new SSLError(`${socket.authorizationError}`, { phase: "tls" });
+    return socket.authorized
+      ? null
+      : new SSLError(`${socket.authorizationError}`, { phase: "tls", deterministic: true });
   }
   // Of a resumed session Node knows no certificate; it was compared when the session was made.
   if (!settings.verified || socket.isSessionReused()) return null;
@@ -165,7 +167,8 @@ function peerCheck(options: TlsOptions, expected: string): TlsSettings["checkPee
   if (isGiven(options.assertFingerprint)) {
     const fingerprint = normalizeFingerprint(checkedName("assertFingerprint", options.assertFingerprint)!);
     return failureOf((certificate) => {
-      if (!certificate.raw) throw new SSLError("No certificate for the peer.", { phase: "tls" });
+      if (!certificate.raw)
+        throw new SSLError("No certificate for the peer.", { phase: "tls", deterministic: true });
       assertFingerprint(certificate.raw, fingerprint);
     });
   }
@@ -215,6 +218,7 @@ function buildContext(options: TlsOptions): SecureContext {
     throw new SSLError(`TLS cannot be set up${files && ` with ${files}`}: ${reason}`, {
       phase: "tls",
       cause,
+      deterministic: true,
     });
   }
 }
@@ -236,6 +240,8 @@ function defaultMinimum(): SecureVersion {
 function authorities({ caCerts, caCertDir, caCertData }: TlsOptions): SecureContextOptions {
   if (![caCerts, caCertDir, caCertData].some(isGiven)) return {};
   return {
+    // A certificate that is given is trusted, whoever issued it: an intermediate, or a server's own.
+    allowPartialTrustChain: true,
     ca: [
       ...(isGiven(caCerts) ? readCertificates(caCerts, "caCerts") : []),
       ...(isGiven(caCertDir) ? readCertificateDirectory(caCertDir, "caCertDir") : []),
@@ -254,7 +260,10 @@ function clientCertificate({ certFile, keyFile, keyPassword }: TlsOptions): Secu
   if (!isGiven(keyPassword)) {
     // Otherwise OpenSSL would say so in words that nobody understands.
     if (!key.includes("ENCRYPTED")) return { cert, key };
-    throw new SSLError("Client private key is encrypted, password is required", { phase: "tls" });
+    throw new SSLError("Client private key is encrypted, password is required", {
+      phase: "tls",
+      deterministic: true,
+    });
   }
   return {
     cert,

@@ -208,9 +208,24 @@ const START = "HTTP/1.";
 export function checkStart(bytes: Buffer, start: number, end: number): void {
   const length = Math.min(end - start, 12);
   for (let i = 0; i < length; i++) {
-    if (!fitsStart(i, bytes[start + i]!)) refuse("response does not start with an HTTP/1 status line");
+    if (!fitsStart(i, bytes[start + i]!)) refuse(notHttp1(bytes[start]!));
   }
 }
+
+/** What the first byte tells of a server that speaks something else. */
+function notHttp1(first: number): string {
+  const text = "response does not start with an HTTP/1 status line";
+  if (first === HTTP2_FRAME)
+    return `${text} but like an HTTP/2 frame: the server seems to speak only HTTP/2 here`;
+  if (first !== TLS_ALERT && first !== TLS_HANDSHAKE) return text;
+  return `${text} but like a TLS record: perhaps the URL should begin with https://`;
+}
+
+/** A server's first frame is SETTINGS, whose length of three bytes begins with 0 (RFC 9113 §4.1). */
+const HTTP2_FRAME = 0x00;
+/** Content types of TLS records (RFC 8446 §5.1). */
+const TLS_ALERT = 0x15;
+const TLS_HANDSHAKE = 0x16;
 
 /** `HTTP/1.` digit SP 3DIGIT, the status from 100. */
 function fitsStart(index: number, code: number): boolean {

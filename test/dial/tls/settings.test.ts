@@ -229,7 +229,65 @@ test("an intermediate authority must be sent, or be trusted itself", async () =>
   await using complete = await Server.start({ ...leaf, cert: `${leaf.cert}\n${middle.cert}` });
   await accepts(complete, trust);
   await using incomplete = await Server.start(leaf);
-  await refuses(incomplete, trust, /UNABLE_TO_VERIFY_LEAF_SIGNATURE\)\. .*intermediate/);
+  await refuses(incomplete, trust, /\(UNABLE_TO_\w+\)\. .*intermediate/);
+  // Its own authority is not asked for then, whether the server sends it or not.
+  for (const server of [complete, incomplete]) {
+    await accepts(server, { caCertData: middle.cert });
+    await refuses(server, { caCertData: (await authority.intermediate("Other")).cert }, /UNABLE_TO_/);
+    await refuses(server, { caCertData: middle.cert, assertHostname: "x.test" }, /doesn't match/);
+  }
+});
+
+test("a server's own certificate is trusted if it is given, whoever issued it", async () => {
+  const selfIssued = await authority.issue({ names: [NAME], commonName: "Test Authority" });
+  assert.equal(new X509Certificate(selfIssued.cert).subject, new X509Certificate(selfIssued.cert).issuer);
+  const selfSigned = await makeSelfSigned({ names: [NAME] });
+  for (const identity of [await authority.issue({ names: [NAME] }), selfIssued, selfSigned]) {
+    await using server = await Server.start(identity);
+    await accepts(server, { caCertData: identity.cert });
+    await refuses(server, { caCertData: stranger.cert }, /UNABLE_TO_|SELF_SIGNED/);
+  }
+  const expired = await authority.issue({ names: [NAME], notAfter: new Date(Date.now() - 3_600_000) });
+  await using server = await Server.start(expired);
+  await refuses(server, { caCertData: expired.cert }, /CERT_HAS_EXPIRED/);
+});
+
+test("what another try would meet again is marked", async () => {
+  const expired = await authority.issue({ names: [NAME], notAfter: new Date(Date.now() - 3_600_000) });
+  const refusals: [TlsOptions, Parameters<typeof Server.start>, host?: string][] = [
+    [{}, [good]],
+    [trust, [good], "x.test"],
+    [{ ...trust, assertFingerprint: WRONG }, [good]],
+    [{ certReqs: "CERT_NONE", assertFingerprint: WRONG }, [good]],
+    [trust, [expired]],
+    [trust, [await authority.issue({ names: [NAME], client: true })]],
+    [trust, [await makeSelfSigned({ names: [NAME] })]],
+    [{ ...trust, sslMinimumVersion: "TLSv1.3" }, [good, { maxVersion: "TLSv1.2" }]],
+    [trust, [good, { ALPNProtocols: ["h2"] }]],
+    [{ ...trust, sslMaximumVersion: "TLSv1.2" }, [good, { requestCert: true, rejectUnauthorized: true }]],
+  ];
+  for (const [options, started, host] of refusals) {
+    await using server = await Server.start(...started);
+    const { deterministic, message } = await refuses(server, options, /./, host);
+    assert.equal(deterministic, true, message);
+  }
+  for (const [code, message] of [
+    ["ECONNRESET", "read ECONNRESET"],
+    [
+      "EPROTO",
+      "write EPROTO 80:error:0A000438:SSL routines::tlsv1 alert internal error:../s.c:1:SSL alert 80",
+    ],
+    ["ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "bad record mac"],
+  ]) {
+    const error = toSslError(Object.assign(new Error(message), { code }), NAME);
+    assert.equal(error.deterministic, false, message);
+  }
+  assert.equal(toSslError(new Error("The peer closed the connection"), NAME).deterministic, false);
+});
+
+test("a server that speaks HTTP/2 only is said to", async () => {
+  await using server = await Server.start(good, { ALPNProtocols: ["h2"] });
+  await refuses(server, trust, /NO_APPLICATION_PROTOCOL\)\. The server does not offer HTTP\/1\.1/);
 });
 
 test("a client's certificate is no server's", async () => {
@@ -317,7 +375,7 @@ test("addresses: compared as such, never sent as a name", async () => {
   await refuses(server, trust, /^hostname '::2' doesn't match either of/, "::2");
   assert.ok(server.seen.every(({ servername }) => servername === false));
   await using named = await Server.start(await authority.issue({ names: ["127.0.0.1"] }));
-  await refuses(named, trust, /doesn't match '127\.0\.0\.1'/, "127.0.0.1");
+  await refuses(named, trust, /doesn't match '127\.0\.0\.1': an address is matched by/, "127.0.0.1");
 });
 
 test("versions: TLS 1.2 at least, and what is asked for", async () => {

@@ -214,6 +214,8 @@ export const ACCEPTED: Vector[] = [
 const REFUSED_HEADS: [name: string, bytes: string, error: RegExp][] = [
   ["HTTP/0.9", "hello world, no head", /does not start with/],
   ["ICY", "ICY 200 OK\r\n\r\n", /does not start with/],
+  ["frames of HTTP/2", "\0\0\x12\x04\0\0\0\0\0", /does not start with .* seems to speak only HTTP\/2/],
+  ["a TLS alert", "\x15\x03\x01\0\x02\x02\x16", /does not start with .* begin with https:/],
   ["HTTP/2 in plain", "HTTP/2.0 200 OK\r\n\r\n", /does not start with/],
   ["an empty line first", `\r\n${OK}\r\n`, /does not start with/],
   ["a lower-case protocol", "http/1.1 200 OK\r\n\r\n", /does not start with/],
