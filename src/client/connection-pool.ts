@@ -20,6 +20,7 @@ import {
   type Url,
   type UrlLike,
   urlText,
+  withoutZone,
 } from "../core/url.ts";
 import { Connector, type Route } from "../dial/connector.ts";
 import { buildTlsSettings, type TlsSettings } from "../dial/tls/settings.ts";
@@ -215,8 +216,8 @@ export class HTTPConnectionPool extends RequestMethods {
     const forwarded = proxy?.forwards ?? false;
     return {
       pool: this.#pool,
-      target: forwarded ? url : target,
-      host,
+      target: forwarded ? withoutZone(url) : target,
+      host: host === this.#hostField ? host : withoutZone(host),
       url,
       plainTail: host === this.#hostField && !forwarded ? this.#plainTail : null,
       defaults: this.#defaults,

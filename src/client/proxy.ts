@@ -1,6 +1,11 @@
 /** Proxies as callers name them: URLs, and what goes with them. */
 
-import { InvalidArgumentError, LocationValueError, ProxySchemeUnknown } from "../core/errors.ts";
+import {
+  InvalidArgumentError,
+  LocationParseError,
+  LocationValueError,
+  ProxySchemeUnknown,
+} from "../core/errors.ts";
 import { percentDecode } from "../core/percent.ts";
 import { DEFAULT_PORTS, normalizeHost, parseUrl, Url } from "../core/url.ts";
 import type { SocksSettings } from "../dial/proxy/socks.ts";
@@ -49,6 +54,17 @@ export function credentialsOf({ auth }: Url): { username: string; password: stri
   };
 }
 
+/** What to do about {@link hasUnencodedUserinfo}, in words that tell nothing of a password. */
+export const UNENCODED_USERINFO: string =
+  'it has an "@" behind its host: a "/", "?", "#" or "\\" in the user name or password must be written %2F, %3F, %23 or %5C';
+
+/** Whether a user name or password seems to end the authority of the URL too early. */
+export function hasUnencodedUserinfo(url: string): boolean {
+  const start = url.indexOf("://") + 3;
+  const length = url.slice(start).search(/[/?#\\]/);
+  return length !== -1 && url.includes("@", start + length);
+}
+
 /** Reads a proxy's URL. Throws `ProxySchemeUnknown` if it has no scheme, `LocationValueError` if no host. */
 export function parseProxyUrl(proxy: ProxyUrl): Url {
   if (proxy instanceof Url) return proxy;
@@ -59,6 +75,9 @@ export function parseProxyUrl(proxy: ProxyUrl): Url {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     const message = "Proxy URL had no scheme, should start with http:// or https://";
     throw new ProxySchemeUnknown("", { message });
+  }
+  if (typeof proxy === "string" && hasUnencodedUserinfo(text)) {
+    throw new LocationParseError(`the URL of the proxy: ${UNENCODED_USERINFO}`);
   }
   const url = parseUrl(text);
   if (url.host) return url;
@@ -109,11 +128,38 @@ export function socksOptions(
   const [socksVersion, rdns] = kind;
   // Hosts of URLs with other schemes than http and https are taken as they stand.
   const proxyHost = normalizeHost(plainHost(url.host!), "http");
-  return { socksVersion, rdns, proxyHost, proxyPort: portOf(url), ...given };
+  const options = { socksVersion, rdns, proxyHost, proxyPort: portOf(url), ...given };
+  checkSocksLogin(options);
+  return options;
 }
 
-/** What of {@link SocksOptions} the handshake needs. */
+/** RFC 1929 has one byte for the length of a user name and of a password. */
+const LONGEST_SOCKS5_LOGIN = 255;
+
+/** Throws `InvalidArgumentError` for what the protocol cannot carry. */
+function checkSocksLogin({ socksVersion, username, password }: SocksOptions): void {
+  for (const [what, value] of [
+    ["user name", username],
+    ["password", password],
+  ] as const) {
+    if (value === undefined || value === null) continue;
+    if (typeof value !== "string") {
+      throw new InvalidArgumentError(`The ${what} for a SOCKS proxy must be a string, not ${typeof value}`);
+    }
+    const bytes = Buffer.byteLength(value);
+    if (socksVersion === 5 && bytes > LONGEST_SOCKS5_LOGIN) {
+      const limit = `at most ${LONGEST_SOCKS5_LOGIN} bytes`;
+      throw new InvalidArgumentError(`The ${what} for a SOCKS5 proxy must have ${limit}, not ${bytes}`);
+    }
+    // It ends the user id of SOCKS4: what follows would be read as the host. Many servers end any text there.
+    if (value.includes("\0"))
+      throw new InvalidArgumentError(`The ${what} for a SOCKS proxy must not have a NUL in it`);
+  }
+}
+
+/** What of {@link SocksOptions} the handshake needs. Throws `InvalidArgumentError` for what the protocol cannot carry. */
 export function socksLogin(options: SocksOptions): Pick<SocksSettings, "version" | "username" | "password"> {
+  checkSocksLogin(options);
   const { socksVersion: version, username = null, password = null } = options;
   return { version, username, password };
 }
@@ -123,7 +169,7 @@ export function plainHost(host: string): string {
   return host.replace(/^\[(.*)\]$/, "$1");
 }
 
-/** Scheme, host and port of a proxy, for eyes. */
+/** Scheme, host and port of a proxy, for messages. */
 export function proxyName(url: Url): string {
   return `${url.scheme}://${url.host}:${portOf(url)}`;
 }

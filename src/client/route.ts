@@ -9,7 +9,7 @@
  */
 
 import type { Clock } from "../core/clock.ts";
-import { InvalidArgumentError } from "../core/errors.ts";
+import { InvalidArgumentError, LocationParseError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
 import { TimerEntry } from "../core/timers.ts";
 import { bracketHost, type Url, withoutZone } from "../core/url.ts";
@@ -123,7 +123,7 @@ function planSocks(origin: Origin, options: PoolOptions, socks: SocksOptions, cl
   const { lookup, dnsCache, addressFilter } = options;
   const settings = {
     ...socksLogin(socks),
-    host: withoutZone(origin.host).replace(/\.$/, ""),
+    host: socksHost(origin.host),
     port: origin.port,
     resolution: rdns ? null : { clock, lookup, dnsCache },
     addressFilter,
@@ -178,6 +178,16 @@ function isForwarded({ scheme, host, port }: Origin, { proxyConfig }: PoolOption
   if (proxy.scheme !== "https") return false;
   if (proxyConfig?.useForwardingForHttps) return true;
   return host === plainHost(proxy.host!) && port === portOf(proxy);
+}
+
+/** Most bytes of a name that the handshake has room for. */
+const LONGEST_SOCKS_NAME = 255;
+
+/** A host as a SOCKS proxy is asked for it. */
+function socksHost(host: string): string {
+  const name = withoutZone(host).replace(/\.$/, "");
+  if (Buffer.byteLength(name) <= LONGEST_SOCKS_NAME) return name;
+  throw new LocationParseError(`'${name}', a name longer than ${LONGEST_SOCKS_NAME} bytes`);
 }
 
 /** What governs TLS with the proxy: its own options, and the authorities where those name none. */

@@ -4,7 +4,9 @@
  */
 
 import dns, { type LookupAddress } from "node:dns";
+import { closeSync, openSync } from "node:fs";
 import { isIP, type LookupFunction } from "node:net";
+import { devNull } from "node:os";
 import type { Clock } from "../core/clock.ts";
 import { InvalidArgumentError, LocationParseError, NameResolutionError } from "../core/errors.ts";
 
@@ -161,10 +163,10 @@ class SharedLookup {
   start(lookup: LookupFunction, family: number): void {
     try {
       lookup(this.#host, { all: true, family }, (error, found) => {
-        this.#end(error ? { reason: messageOf(error), cause: error } : outcomeOf(found, family));
+        this.#end(error ? failed(error) : outcomeOf(found, family));
       });
     } catch (error) {
-      this.#end({ reason: messageOf(error), cause: error });
+      this.#end(failed(error));
     }
   }
 
@@ -202,6 +204,32 @@ function outcomeOf(found: string | LookupAddress[], family: number): Outcome {
   if (addresses.length > 0) return { addresses };
   return { reason: texts.length === 0 ? "no addresses" : `no usable address: ${texts.join(", ")}` };
 }
+
+/** A look-up needs files and sockets of its own: about so many at once. */
+const LOOKUP_DESCRIPTORS = 3;
+
+/** Without file descriptors the system says "not found" of every name: then the lack of them is the cause. */
+function failed(error: unknown): Outcome {
+  const shortage = descriptorShortage();
+  if (shortage === null) return { reason: messageOf(error), cause: error };
+  return { reason: `${messageOf(error)}; no file descriptor is left: ${shortage.message}`, cause: shortage };
+}
+
+/** Why no file can be opened now; `null` if some can. */
+function descriptorShortage(): Error | null {
+  const opened: number[] = [];
+  try {
+    while (opened.length < LOOKUP_DESCRIPTORS) opened.push(openSync(devNull, "r"));
+    return null;
+  } catch (error) {
+    return OUT_OF_DESCRIPTORS.has((error as NodeJS.ErrnoException).code ?? "") ? (error as Error) : null;
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor);
+  }
+}
+
+/** The limit of this process, or of the machine. */
+const OUT_OF_DESCRIPTORS: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
 
 function failure(host: string, { reason, cause }: { reason: string; cause?: unknown }): NameResolutionError {
   return new NameResolutionError(`Failed to resolve '${host}' (${reason})`, {

@@ -5,9 +5,12 @@
  * not (blanks as separators, ports, `*.`). Pure functions: nothing here reads `process.env`.
  */
 
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv6 } from "node:net";
 import { domainToASCII } from "node:url";
+import { hasUnencodedUserinfo, parseProxyUrl, plainHost, UNENCODED_USERINFO } from "../client/proxy.ts";
 import { InvalidArgumentError, LocationParseError } from "../core/errors.ts";
+import { packIP } from "../core/ip-address.ts";
+import { DEFAULT_PORTS, parseUrl } from "../core/url.ts";
 
 /** Environment variables, such as `process.env` or a copy of it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -36,7 +39,6 @@ interface Origin {
   readonly port: number | undefined;
 }
 
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:": 443 };
 const PROXY_SCHEMES: ReadonlySet<string> = new Set([
   "http",
   "https",
@@ -69,15 +71,15 @@ export function proxyForUrl(url: string | ProxyTarget, env: Environment): string
  */
 export function proxyRules(env: Environment): ProxyRule {
   const all = readVariable(env, "all_proxy");
-  const proxies: Readonly<Record<string, Variable | undefined>> = {
-    "http:": readHttpProxy(env) ?? all,
-    "https:": readVariable(env, "https_proxy") ?? all,
-  };
+  const proxies = new Map([
+    ["http", readHttpProxy(env) ?? all],
+    ["https", readVariable(env, "https_proxy") ?? all],
+  ]);
   const bypassed = parseNoProxy(readVariable(env, "no_proxy")?.value ?? "");
   const checked = new Map<Variable, string>();
   return (url) => {
     const { scheme, host, port } = originOf(url);
-    const variable = proxies[scheme];
+    const variable = proxies.get(scheme);
     if (variable === undefined || bypassed(host, port)) return null;
     const proxy = checked.get(variable) ?? proxyUrl(variable);
     checked.set(variable, proxy);
@@ -101,13 +103,15 @@ function readHttpProxy(env: Environment): Variable | undefined {
 }
 
 function originOf(url: string | ProxyTarget): Origin {
-  if (typeof url !== "string") {
-    const scheme = `${(url.scheme ?? "http").toLowerCase()}:`;
-    return { scheme, host: url.host ?? "", port: url.port ?? DEFAULT_PORTS[scheme] };
-  }
-  if (!URL.canParse(url)) throw new LocationParseError(url);
-  const { protocol, hostname, port } = new URL(url);
-  return { scheme: protocol, host: hostname, port: port === "" ? DEFAULT_PORTS[protocol] : Number(port) };
+  const parsed = typeof url === "string" ? parseUrl(url) : url;
+  if (typeof url === "string" && !isAbsolute(parsed)) throw new LocationParseError(url);
+  const scheme = (parsed.scheme ?? "http").toLowerCase();
+  return { scheme, host: parsed.host ?? "", port: parsed.port ?? DEFAULT_PORTS[scheme] };
+}
+
+function isAbsolute({ scheme, host }: ProxyTarget): boolean {
+  if (scheme === "http" || scheme === "https") return Boolean(host);
+  return scheme !== null;
 }
 
 function proxyUrl({ name, value }: Variable): string {
@@ -129,21 +133,28 @@ function proxyFault(url: string, value: string): string | undefined {
   if (url !== value && /^(https?|socks[45][ah]?):\D/i.test(value))
     return 'it lacks the "//" after its scheme';
   if (!/^[^:]+:\/\/[^/\\?#]/.test(url)) return "it has no host";
-  if (!URL.canParse(url) || new URL(url).hostname === "") return "it has no valid host and port";
-  return undefined;
+  if (hasUnencodedUserinfo(url)) return UNENCODED_USERINFO;
+  return isProxyUrl(url) ? undefined : "it has no valid host and port";
+}
+
+function isProxyUrl(url: string): boolean {
+  try {
+    return parseProxyUrl(url).host !== null;
+  } catch {
+    return false;
+  }
 }
 
 /** Ports an entry is for; `null` is all of them. */
 type Ports = Set<number> | null;
 
-interface Address {
-  readonly family: 4 | 6;
-  readonly bits: bigint;
-}
+/** An address as its 4 or 16 bytes. */
+type Address = Uint8Array;
 
-interface Network extends Address {
-  /** How many low bits are free. */
-  readonly free: bigint;
+interface Network {
+  readonly address: Address;
+  /** How many bits at its beginning count. */
+  readonly length: number;
 }
 
 interface NoProxyList {
@@ -236,7 +247,7 @@ function hostKey(host: string): string {
 
 /** `host` in the one spelling that is compared: without brackets, zone and trailing dots, in lower-case A-labels. */
 function hostName(host: string): string {
-  const bare = host.replace(/^\[(.*)\]$/, "$1");
+  const bare = plainHost(host);
   if (isIPv6(bare)) return bare.replace(/%.*$/, "");
   // The platform reads 0x7f.1 as an address too: a host whose last label is a number.
   const special = /[^\x00-\x7f]|(^|\.)(\d+|0x[0-9a-f]*)\.?$/i.test(bare);
@@ -251,51 +262,34 @@ function withoutTrailingDots(name: string): string {
 }
 
 function parseNetwork(entry: string): Network | undefined {
-  const [, host = "", length = ""] = /^([^/]+)\/(\d{1,3})$/.exec(entry) ?? [];
-  const bare = host.replace(/^\[(.*)\]$/, "$1");
-  const mapped = isIPv6(bare) && parseAddress(bare)?.family === 4;
+  const [, host = "", digits = ""] = /^([^/]+)\/(\d{1,3})$/.exec(entry) ?? [];
+  const bare = plainHost(host);
   const address = parseAddress(bare);
-  const width = address?.family === 4 ? 32 : 128;
-  const prefix = Number(length) - (mapped ? 96 : 0);
-  if (address === undefined || prefix < 0 || prefix > width) return undefined;
-  return { ...address, free: BigInt(width - prefix) };
+  if (address === undefined) return undefined;
+  const mapped = isIPv6(bare) && address.length === 4;
+  const length = Number(digits) - (mapped ? 96 : 0);
+  return length >= 0 && length <= address.length * 8 ? { address, length } : undefined;
 }
 
-function contains(network: Network, address: Address): boolean {
-  if (network.family !== address.family) return false;
-  return network.bits >> network.free === address.bits >> network.free;
+function contains({ address: network, length }: Network, address: Address): boolean {
+  if (network.length !== address.length) return false;
+  const whole = length >> 3;
+  const mask = 0xff00 >> (length & 7);
+  for (let i = 0; i < whole; i++) if (network[i] !== address[i]) return false;
+  return (length & 7) === 0 || ((network[whole]! ^ address[whole]!) & mask & 0xff) === 0;
 }
 
-/** The address that `text` spells, an IPv4-mapped one as IPv4 (RFC 4291 section 2.5.5.2); else `undefined`. */
+/** The address that `text` spells, an IPv4-mapped one as IPv4 (RFC 4291 §2.5.5.2); else `undefined`. */
 function parseAddress(text: string): Address | undefined {
-  if (isIPv4(text)) return { family: 4, bits: ipv4Bits(text) };
-  if (!isIPv6(text)) return undefined;
-  const bits = ipv6Bits(text.replace(/%.*$/, ""));
-  return bits >> 32n === 0xffffn ? { family: 4, bits: bits & 0xffff_ffffn } : { family: 6, bits };
+  const bytes = packIP(text);
+  if (bytes === null) return undefined;
+  const mapped = bytes.length === 16 && Buffer.from(bytes).toString("hex", 0, 12) === MAPPED_PREFIX;
+  return mapped ? bytes.subarray(12) : bytes;
 }
+
+const MAPPED_PREFIX = "00000000000000000000ffff";
 
 /** A key that no name can be. */
 function addressKey(address: Address): string {
-  return `IPv${address.family}/${address.bits.toString(16)}`;
-}
-
-function ipv4Bits(text: string): bigint {
-  return text.split(".").reduce((bits, part) => (bits << 8n) | BigInt(part), 0n);
-}
-
-function ipv6Bits(text: string): bigint {
-  const [head = "", tail] = text.split("::");
-  const left = ipv6Groups(head);
-  const right = ipv6Groups(tail ?? "");
-  const zeros = new Array<bigint>(8 - left.length - right.length).fill(0n);
-  return [...left, ...zeros, ...right].reduce((bits, group) => (bits << 16n) | group, 0n);
-}
-
-function ipv6Groups(text: string): bigint[] {
-  if (text === "") return [];
-  return text.split(":").flatMap((group) => {
-    if (!group.includes(".")) return [BigInt(`0x${group}`)];
-    const bits = ipv4Bits(group);
-    return [bits >> 16n, bits & 0xffffn];
-  });
+  return `address/${Buffer.from(address).toString("hex")}`;
 }

@@ -23,8 +23,8 @@ export interface SocksServerOptions extends OriginOptions {
   auth?: { user: string; password: string };
   /** Where connections go. Default: what the client asks for. */
   target?: { host?: string; port: number };
-  /** Answers with this code instead of connecting: 1 to 8 of SOCKS 5, 91 to 93 of SOCKS 4. */
-  refuse?: number;
+  /** Answers with this code instead of connecting: 1 to 8 of SOCKS 5, 91 to 93 of SOCKS 4; a function may let pass. */
+  refuse?: number | ((request: SocksRequest) => number | null);
   /** Sends each byte of its own alone. */
   bytewise?: boolean;
   /** Closes after so many bytes of its own. */
@@ -79,8 +79,9 @@ class Session {
   }
 
   async pass(request: SocksRequest, targets: Set<net.Socket>): Promise<void> {
-    const { refuse } = this.#options;
-    if (refuse !== undefined) return await this.#deny(request.version, refuse);
+    const { refuse: given } = this.#options;
+    const refuse = typeof given === "function" ? given(request) : (given ?? null);
+    if (refuse !== null) return await this.#deny(request.version, refuse);
     const target = net.connect({ host: request.host, port: request.port, ...this.#options.target });
     targets.add(target);
     target.on("close", () => targets.delete(target)).on("error", () => this.#connection.close());

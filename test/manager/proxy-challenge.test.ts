@@ -15,6 +15,7 @@ import { makeAuthority } from "../kit/certificates.ts";
 import { skipWithout } from "../kit/daemon.ts";
 import { type HttpOrigin, type OriginRequest, type ResponseSpec, startHttp } from "../kit/http-origin.ts";
 import { leakGate } from "../kit/leak-gate.ts";
+import type { OriginConnection } from "../kit/origin-connection.ts";
 import {
   behave,
   challenge,
@@ -313,3 +314,47 @@ function parameters({ header }: Pick<OriginRequest, "header">): Map<string, stri
   const pairs = value.slice(7).matchAll(/([a-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))/gi);
   return new Map([...pairs].map(([, name, quoted, token]) => [name!, quoted ?? token!]));
 }
+
+describe("a proxy that asks for Digest and then gives the connection up", () => {
+  const asked = (length: number, body = ""): string =>
+    `HTTP/1.1 407 Who\r\nProxy-Authenticate: Digest realm="r", nonce="n", qop="auth"\r\nContent-Length: ${length}\r\n\r\n${body}`;
+  const ends: [name: string, end: (connection: OriginConnection) => void][] = [
+    ["closes", (connection) => connection.close()],
+    ["ends", (connection) => connection.halfClose()],
+    ["resets", (connection) => connection.reset()],
+  ];
+  for (const [name, end] of ends) {
+    for (const answer of [asked(0), asked(8, "half")]) {
+      it(`${name} ${answer.endsWith("half") ? "within" : "after"} its answer: the credentials go on a new one`, async () => {
+        await using origin = await startHttp(() => "inside", { tls: identity });
+        await using proxy = await startRogueProxy((request) => {
+          if (request.header("proxy-authorization")?.startsWith("Digest ")) return behave(request);
+          return async (connection) => {
+            await connection.send(answer);
+            end(connection);
+          };
+        });
+        const url = proxy.url.replace("//", `//${USERINFO}`);
+        await using manager = new ProxyManager(url, { caCertData: authority.cert, retries: false });
+        assert.equal(await (await manager.request("GET", `${origin.url}/`)).text(), "inside");
+        assert.equal(proxy.accepted, 2);
+        await using without = new ProxyManager(proxy.url, { retries: false });
+        await assert.rejects(without.request("GET", `${origin.url}/`), (error: ProxyError) => {
+          assert.ok(error instanceof ProxyError);
+          return error.status === 407 && /asks for credentials/.test(error.message);
+        });
+      });
+    }
+  }
+
+  it("resets every time: the failure is one of the proxy, after two connections", async () => {
+    await using proxy = await startRogueProxy(() => async (connection) => {
+      await connection.send(asked(0));
+      connection.reset();
+    });
+    const url = proxy.url.replace("//", `//${USERINFO}`);
+    await using manager = new ProxyManager(url, { retries: false });
+    await assert.rejects(manager.request("GET", "https://origin.test/"), ProxyError);
+    assert.equal(proxy.accepted, 2);
+  });
+});

@@ -387,6 +387,9 @@ const TARGETS: [ProxyTarget, list: string, expected: "direct" | "proxy"][] = [
   [{ scheme: "http", host: "fe80::1%eth0", port: 80 }, "fe80::1%eth1", "direct"],
   [{ scheme: "http", host: "bücher.example", port: 80 }, "xn--bcher-kva.example", "direct"],
   [{ scheme: "http", host: "0x7f.1", port: 80 }, "127.0.0.1", "direct"],
+  [{ scheme: "http", host: "web.1", port: 80 }, "web.1", "direct"],
+  [{ scheme: "http", host: "a.web.1", port: 80 }, "web.1", "direct"],
+  [{ scheme: "constructor", host: "x", port: 80 }, "*", "direct"],
   [{ scheme: "http", host: "other.test", port: 80 }, "example.com", "proxy"],
   [{ scheme: "http", host: null }, "example.com .", "proxy"],
   [{ scheme: "http", host: "" }, "*", "direct"],
@@ -405,6 +408,40 @@ test("a list may be asked about a host without a port", () => {
   assert.equal(list("b.test"), false);
   assert.equal(list("b.test", null), false);
   assert.equal(list("b.test", 80), true);
+});
+
+for (const [url, list] of [
+  ["http://[fe80::1%25eth0]:8080/x", "fe80::1"],
+  ["http://[fe80::1%eth0]/", "fe80::/10"],
+  ["http://web.1/", "web.1"],
+  ["http://a_b.1:81/", "a_b.1:81"],
+] as const) {
+  test(`${url}, which the platform's URL refuses, has a proxy or none`, () => {
+    assert.equal(proxyForUrl(url, { http_proxy: PROXY }), PROXY);
+    assert.equal(proxyForUrl(url, { http_proxy: PROXY, no_proxy: list }), null);
+    assert.equal(proxyForUrl(url, {}), null);
+  });
+}
+
+test("a proxy may have such a host too", () => {
+  for (const proxy of ["http://proxy.1:3128", "http://[fe80::1%25eth0]:3128"]) {
+    assert.equal(proxyForUrl("http://a.test/", { http_proxy: proxy }), proxy);
+  }
+});
+
+test("a password that ends the authority is named as the fault, and not shown", () => {
+  for (const sign of ["/", "?", "#", "\\"]) {
+    for (const proxy of [
+      `http://user:hunter${sign}2@proxy.test:3128`,
+      `http://user:1${sign}hunter2@p.test`,
+    ]) {
+      assert.throws(
+        () => proxyForUrl("http://a.test/", { http_proxy: proxy }),
+        (error: Error) => /http_proxy .*%2F/.test(error.message) && !/hunter/.test(error.message),
+        proxy,
+      );
+    }
+  }
 });
 
 for (const url of ["", "example.com", "/path", "http://", "http://u:hunter2@h:99999/"]) {

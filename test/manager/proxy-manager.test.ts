@@ -7,6 +7,7 @@ import {
   HTTPHeaderDict,
   InvalidHeader,
   LocationParseError,
+  PoolManager,
   ProxyManager,
   type ProxyManagerOptions,
   ProxySchemeUnknown,
@@ -55,6 +56,24 @@ describe("the URL of the proxy", () => {
     assert.throws(() => new ProxyManager("socks5://host:1"), /SOCKSProxyManager/);
     assert.throws(() => new ProxyManager("http://"), /host/);
     assert.ok(new ProxySchemeUnknown("x") instanceof URLSchemeUnknown);
+  });
+
+  it("a password that ends the authority is named as the fault, and not shown", () => {
+    for (const sign of ["/", "?", "#", "\\"]) {
+      for (const url of [
+        `http://user:hunter${sign}2@proxy.test:3128`,
+        `https://user:1${sign}hunter2@proxy.test`,
+      ]) {
+        for (const make of [() => new ProxyManager(url), () => new PoolManager({ proxy: url })]) {
+          assert.throws(make, (error: Error) => {
+            assert.ok(error instanceof LocationParseError, String(error));
+            return /%2F/.test(error.message) && !/hunter/.test(error.stack!);
+          });
+        }
+      }
+    }
+    const encoded = new ProxyManager("http://user:hunter%2F2@proxy.test:3128/path");
+    assert.equal(encoded.proxy.host, "proxy.test");
   });
 
   it("PX-25: a pool in its place", async () => {
@@ -218,6 +237,27 @@ describe("pools", () => {
       { proxy: "http://carol@proxy:1" },
     ])
       assert.notEqual(key(other), same);
+  });
+
+  it("a zone stays here: not in the target, not in Host, not in CONNECT", async () => {
+    await using proxy = await startRogueProxy(() => ({ status: 200, body: "x" }));
+    await using manager = new ProxyManager(proxy.url, { retries: false });
+    for (const path of ["/", "/a%20b?c"]) {
+      await manager.request("GET", `http://[fe80::1%25eth0]:8080${path}`);
+      await manager.request("GET", `http://[fe80::1%eth0]${path}`, { headers: { Accept: "*/*" } });
+    }
+    await manager.request("GET", "https://[fe80::1%eth0]/").catch(() => {});
+    assert.deepEqual(
+      proxy.received.map(({ target, header }) => `${target} ${header("host")}`),
+      [
+        "http://[fe80::1]:8080/ [fe80::1]:8080",
+        "http://[fe80::1]/ [fe80::1]",
+        "http://[fe80::1]:8080/a%20b?c [fe80::1]:8080",
+        "http://[fe80::1]/a%20b?c [fe80::1]",
+        "[fe80::1]:443 [fe80::1]:443",
+      ],
+    );
+    assert.doesNotMatch(proxy.bytes(), /eth0/);
   });
 
   it("PX-07, PX-08, PX-61: what must not be in a CONNECT is refused before anything is sent", async () => {

@@ -99,6 +99,52 @@ describe("what the proxy is asked", () => {
     await assert.rejects(four.request("GET", "http://[2001:db8::1]:81/"), /SOCKS4 knows only IPv4/);
   });
 
+  it("a zone stays here", async () => {
+    await using origin = await startHttp(() => "inside");
+    await using server = await startSocks({ target: { host: "127.0.0.1", port: origin.port } });
+    for (const scheme of ["socks5", "socks5h"]) {
+      await using manager = new SOCKSProxyManager(address(server, scheme));
+      await manager.request("GET", "http://[fe80::1%25eth0]:81/");
+      assert.equal(server.asked.at(-1)!.host, "fe80:0:0:0:0:0:0:1");
+    }
+    assert.equal(origin.received[0]!.header("host"), "[fe80::1]:81");
+  });
+
+  it("all addresses of a name that the client looks up, each on a connection of its own", async () => {
+    await using origin = await startHttp(() => "inside");
+    const reachable = new Set(["127.0.0.1"]);
+    await using server = await startSocks({
+      target: { host: "127.0.0.1", port: origin.port },
+      refuse: ({ host }) => (reachable.has(host) ? null : 5),
+    });
+    const addresses = [
+      { address: "127.0.0.8", family: 4 },
+      { address: "127.0.0.9", family: 4 },
+      { address: "2001:db8::1", family: 6 },
+      { address: "127.0.0.1", family: 4 },
+    ];
+    const lookup: LookupFunction = (_host, _options, done) => done(null, addresses);
+    for (const scheme of ["socks5", "socks4"]) {
+      server.asked.length = 0;
+      await using manager = new SOCKSProxyManager(address(server, scheme), { lookup, retries: false });
+      assert.equal((await manager.request("GET", "http://origin.test/")).status, 200);
+      const hosts = server.asked.map(({ host }) => host);
+      const six = scheme === "socks5" ? ["2001:db8:0:0:0:0:0:1"] : [];
+      assert.deepEqual(hosts, ["127.0.0.8", ...six, "127.0.0.9", "127.0.0.1"]);
+    }
+    reachable.clear();
+    await using manager = new SOCKSProxyManager(address(server), { lookup, retries: false });
+    await assert.rejects(manager.request("GET", "http://origin.test/"), (error: Error) => {
+      assert.ok(error instanceof NewConnectionError);
+      return /ConnectionRefused \(tried 127\.0\.0\.8, 2001:db8::1, 127\.0\.0\.9, 127\.0\.0\.1\)$/.test(
+        error.message,
+      );
+    });
+    // No address would do where the credentials are refused.
+    server.asked.length = 0;
+    await refused({ auth: CAROL }, "socks5", "carol:wr0ng@");
+  });
+
   it("as a proxy option too, chosen for each request", async () => {
     await using origin = await startHttp(() => "inside");
     await using server = await startSocks();
@@ -125,6 +171,39 @@ describe("credentials", () => {
       assert.equal(server.asked[0]!.password, CAROL.password);
     });
   }
+
+  it("what the protocol cannot carry is refused before anything is dialled", async () => {
+    await using server = await startSocks({ auth: CAROL });
+    const long = "p".repeat(256);
+    for (const [scheme, user, password, message] of [
+      ["socks5", long, "p", /user name for a SOCKS5 proxy must have at most 255 bytes, not 256/],
+      ["socks5h", "u", long, /password for a SOCKS5 proxy must have at most 255 bytes, not 256/],
+      ["socks5", "u", "\u00fc".repeat(128), /password .* not 256/],
+      ["socks4a", "u\0evil.test\0", "", /user name .* NUL/],
+      ["socks5", "u", "p\0", /password .* NUL/],
+    ] as const) {
+      const given = { username: user, password };
+      assert.throws(() => new SOCKSProxyManager(address(server, scheme), given), message);
+      const encoded = `${encodeURIComponent(user)}:${encodeURIComponent(password)}@`;
+      assert.throws(() => new SOCKSProxyManager(address(server, scheme, encoded)), message);
+      await using chosen = new PoolManager({ proxy: () => address(server, scheme, encoded), retries: false });
+      await assert.rejects(chosen.request("GET", "http://origin.test/"), message);
+    }
+    await using manager = new SOCKSProxyManager(address(server, "socks5h"), { retries: false });
+    await assert.rejects(
+      manager.request("GET", `http://${`${"a".repeat(50)}.`.repeat(6)}/`),
+      /longer than 255 bytes/,
+    );
+    assert.equal(server.accepted, 0);
+    const most = { user: "u".repeat(255), password: "p".repeat(255) };
+    await using roomy = await startSocks({ auth: most });
+    await using origin = await startHttp(() => "inside");
+    await using good = new SOCKSProxyManager(address(roomy), {
+      username: most.user,
+      password: most.password,
+    });
+    assert.equal((await good.request("GET", `${origin.url}/`)).status, 200);
+  });
 
   it("SX-12: a wrong password, or none where one is needed", async () => {
     for (const user of ["carol:wr0ng@", ""]) {
