@@ -1,24 +1,28 @@
 /** `downloadTo`: a URL into a file that is either complete or not there, going on where an earlier try broke off. */
 
 import { createHash, type Hash } from "node:crypto";
-import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
+import { ProgressMeter } from "../body/request/progress.ts";
 import { appendQuery, type QuerySource, urlencode } from "../body/request/urlencode.ts";
 import type { RequestOptions } from "../client/options.ts";
 import type { RequestMethods } from "../client/request-methods.ts";
 import type { HTTPResponse } from "../client/response/response.ts";
+import { systemClock } from "../core/clock.ts";
 import { IncompleteRead, InvalidArgumentError, ProtocolError, ResponseError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
 import { redact } from "../core/redact.ts";
+import { type UrlLike, urlText } from "../core/url.ts";
+import { isRetryable, type Retry } from "../policy/retry.ts";
 import { isStrongTag, PartFile, type PartOrigin } from "./part-file.ts";
+import { Target } from "./target.ts";
 
-/** Options of `downloadTo`: those of a request, and what is to become of the file. */
+/** Options of `downloadTo`: those of a request, and what is to become of the file. `deadline` is for all of it. */
 export interface DownloadOptions extends Omit<RequestOptions, "preloadContent" | "releaseConn"> {
-  /** What the file must hash to; `algorithm` as for `crypto.createHash`, `value` in hex. */
-  digest?: { algorithm: string; value: string } | undefined;
-  /** Whether what an earlier try left is gone on with. Default true. */
+  /** What the file must hash to; `algorithm` as for `crypto.createHash`, `value` in hex. Without `value` it is only told. */
+  digest?: { algorithm: string; value?: string | undefined } | undefined;
+  /** Whether what an earlier call left is gone on with. Default true. */
   resume?: boolean | undefined;
-  /** Permissions of a new file, as for `fs.open`. Default 0o666, less the process's umask. */
+  /** Permissions of a new file, as for `fs.open`. Default 0o666, less the process's umask. A file that is replaced keeps its own. */
   mode?: number | undefined;
 }
 
@@ -28,8 +32,10 @@ export interface DownloadResult {
   path: string;
   /** Size of the file. */
   bytes: number;
-  /** Bytes that were there from an earlier try. */
+  /** Bytes that were there from an earlier call. */
   resumedFrom: number;
+  /** Hash of the file in hex; `null` unless `digest` asked for it. */
+  digest: string | null;
   /** The last response; its body has been read. */
   response: HTTPResponse;
 }
@@ -37,47 +43,45 @@ export interface DownloadResult {
 /** What makes the requests: a manager, or a pool. */
 export type Requester = Pick<RequestMethods, "request" | "headers">;
 
-/** Targets that this process is writing now. */
-const underWay = new Set<string>();
-
 /**
- * Downloads `url` into the file `path`, which appears only when it is complete; a file that is there is replaced. Until
- * then the bytes are in `<path>.part`, and what is needed to resume in `<path>.part.json`: if the download breaks off,
- * the next call asks for the rest (`Range` with `If-Range`, RFC 9110 §14), and begins anew if the server has another
- * version by now. Unless the caller sends an `Accept-Encoding`, none is accepted; what comes encoded all the same is
- * stored decoded, and cannot be resumed.
+ * Downloads `url` into the file `path`, which appears only when it is complete; a file that is there is replaced and keeps
+ * its permissions. Until then the bytes are in `<path>.part`, and what is needed to resume in `<path>.part.json`: if the
+ * body breaks off it is asked for the rest (`Range` with `If-Range`, RFC 9110 §14) as often as `retries` allow, and after that by
+ * the next call; it begins anew if the server has another version by now. Unless the caller sends an `Accept-Encoding`, none is
+ * accepted; what comes encoded all the same is stored decoded, and cannot be resumed. `onDownloadProgress` counts the bytes
+ * of the file, from an earlier call too.
  *
  * Rejects as `request` does; with `ResponseError` for a status other than 200 or a digest that does not match; with
- * `IncompleteRead` or `ProtocolError` for a wrong length; with `InvalidArgumentError`; and with the file system's errors.
- * After an abort, too, the part stays for the next call.
+ * `IncompleteRead` or `ProtocolError` for a wrong length, in a `MaxRetryError` if it was tried again; with
+ * `InvalidArgumentError`, also for a target that is no regular file or is being downloaded already, by another process too;
+ * and with the file system's errors. After an abort, too, the part stays for the next call.
  */
 export async function downloadTo(
   manager: Requester,
-  url: string,
+  url: UrlLike,
   path: string,
   options: DownloadOptions = {},
 ): Promise<DownloadResult> {
-  const target = resolve(path);
-  await checkTarget(target);
-  const download = new Download(manager, url, target, options);
-  if (underWay.has(target)) throw new InvalidArgumentError(`${target} is being downloaded already`);
-  underWay.add(target);
+  const download = new Download(manager, urlText(url), options);
+  const target = await Target.take(path);
   try {
-    return await download.run();
+    return { path: resolve(path), ...(await download.run(target)) };
   } finally {
-    underWay.delete(target);
+    await target.release();
   }
 }
 
 class Download {
   readonly #manager: Requester;
   readonly #url: string;
-  readonly #target: string;
   readonly #request: RequestOptions;
   readonly #headers: HTTPHeaderDict;
-  readonly #digest: DownloadOptions["digest"];
+  readonly #options: DownloadOptions;
   readonly #resume: boolean;
-  readonly #mode: number;
+  /** `systemClock.now()` at which the deadline passes. */
+  readonly #endsAt: number;
+  /** What is left of them; `undefined`: the caller's. */
+  #retries: Retry | undefined;
   #part!: PartFile;
   #hash: Hash | null;
   #resumedFrom = 0;
@@ -86,28 +90,27 @@ class Download {
   /** What has come can never become the file. */
   #spoilt = false;
 
-  constructor(manager: Requester, url: string, target: string, options: DownloadOptions) {
-    const { digest, resume = true, mode = 0o666, fields, ...request } = options;
+  constructor(manager: Requester, url: string, options: DownloadOptions) {
+    const { digest, resume = true, mode: _mode, fields, onDownloadProgress: _told, ...request } = options;
     const query = urlencode((fields ?? {}) as QuerySource);
     this.#manager = manager;
     this.#url = query === "" ? url : appendQuery(url, query);
-    this.#target = target;
     this.#request = request;
-    this.#digest = digest;
+    this.#options = options;
     this.#hash = newHash(digest);
     this.#headers = requestHeaders(options.headers ?? manager.headers);
     this.#resume = resume && this.#headers.get("accept-encoding") === "identity";
-    this.#mode = mode;
+    this.#endsAt = systemClock.now() + (options.deadline ?? Number.POSITIVE_INFINITY);
   }
 
-  async run(): Promise<DownloadResult> {
-    this.#part = await PartFile.open(this.#target, this.#resume ? redact(this.#url) : null, this.#mode);
+  async run(target: Target): Promise<Omit<DownloadResult, "path">> {
+    const mode = target.mode ?? this.#options.mode ?? 0o666;
+    this.#part = await PartFile.open(target.path, this.#resume ? redact(this.#url) : null, mode);
     try {
       const response = await this.#fetch();
-      this.#checkDigest(response);
-      await this.#part.publish();
-      const { size: bytes } = this.#part;
-      return { path: this.#target, bytes, resumedFrom: this.#resumedFrom, response };
+      const digest = this.#checkDigest(response);
+      await this.#part.publish(target.mode);
+      return { bytes: this.#part.size, resumedFrom: this.#resumedFrom, digest, response };
     } catch (error) {
       // What broke off the download is the news, not what may go wrong in cleaning up.
       await (this.#spoilt ? this.#part.discard() : this.#part.leave()).catch(() => {});
@@ -115,21 +118,41 @@ class Download {
     }
   }
 
-  /** Asks until all is there: a second time if there was nothing to resume, or for what a 206 has left out. */
+  /** Asks until all is there: again if there was nothing to resume, for what a 206 has left out, and after a body that broke off. */
   async #fetch(): Promise<HTTPResponse> {
     const offset = await this.#wind();
     this.#resumedFrom = offset;
-    for (let from = offset; ; from = this.#part.size) {
+    for (let from = offset; ; from = this.#part.origin === null ? 0 : this.#part.size) {
       const response = await this.#ask(from);
-      try {
-        const end = await this.#accept(response, from);
-        if (end === "again") continue;
-        await this.#store(response, end);
-      } finally {
-        response.releaseConn();
+      if ((await this.#receive(response, from)) && (this.#total === null || this.#part.size >= this.#total)) {
+        return response;
       }
-      if (this.#total === null || this.#part.size >= this.#total) return response;
     }
+  }
+
+  /** Whether all of this response is in the part; if not, the rest is to be asked for. */
+  async #receive(response: HTTPResponse, from: number): Promise<boolean> {
+    try {
+      const end = await this.#accept(response, from);
+      if (end === "again") return false;
+      await this.#store(response, end);
+      return true;
+    } catch (error) {
+      await this.#retry(response, error);
+      return false;
+    } finally {
+      response.releaseConn();
+    }
+  }
+
+  /** Counts a body that broke off, and waits as `Retry` says; throws if it is not to be tried again. */
+  async #retry(response: HTTPResponse, error: unknown): Promise<void> {
+    const { method, url, retries } = response;
+    if (this.#spoilt || retries === null || !(error instanceof Error) || !isRetryable(error)) throw error;
+    this.#retries = retries.increment({ method, url, error });
+    const wait = this.#retries.waitTime();
+    if (wait > this.#endsAt - systemClock.now()) throw error;
+    if (wait > 0) await pause(wait, this.#options.signal ?? null);
   }
 
   /** Where to go on. Of a part that is whole the last byte is asked for again, to see that it still is the same. */
@@ -149,7 +172,11 @@ class Download {
       headers.set("Range", `bytes=${from}-`);
       headers.set("If-Range", origin.etag ?? origin.lastModified!);
     }
-    return this.#manager.request("GET", this.#url, { ...this.#request, headers, preloadContent: false });
+    const options: RequestOptions = { ...this.#request, headers, preloadContent: false };
+    if (this.#retries !== undefined) options.retries = this.#retries;
+    if (this.#endsAt !== Number.POSITIVE_INFINITY)
+      options.deadline = Math.max(1, this.#endsAt - systemClock.now());
+    return this.#manager.request("GET", this.#url, options);
   }
 
   /** The size of the part once this response is in it, `null` where unknown; or to ask again from the beginning. */
@@ -185,14 +212,19 @@ class Download {
   async #begin(origin: PartOrigin | null): Promise<void> {
     await this.#part.restart(origin);
     this.#resumedFrom = 0;
-    this.#hash = newHash(this.#digest);
+    this.#hash = newHash(this.#options.digest);
   }
 
   async #store(response: HTTPResponse, end: number | null): Promise<void> {
+    const { onDownloadProgress } = this.#options;
+    const meter =
+      onDownloadProgress && new ProgressMeter(onDownloadProgress, this.#total, systemClock, this.#part.size);
     for await (const piece of response) {
       this.#hash?.update(piece);
       await this.#part.append(piece);
+      meter?.at(this.#part.size);
     }
+    meter?.end();
     const { size } = this.#part;
     if (end === null || size === end) return;
     const { method, url } = response;
@@ -201,11 +233,13 @@ class Download {
     throw this.#failure(ProtocolError, `The body is ${size - end} bytes longer than announced`, response);
   }
 
-  #checkDigest(response: HTTPResponse): void {
-    if (this.#hash === null || this.#digest === undefined) return;
-    const { algorithm, value } = this.#digest;
+  /** The digest, if it is asked for. */
+  #checkDigest(response: HTTPResponse): string | null {
+    const { digest } = this.#options;
+    if (this.#hash === null || digest === undefined) return null;
+    const { algorithm, value } = digest;
     const actual = this.#hash.digest("hex");
-    if (actual === value.toLowerCase()) return;
+    if (value === undefined || actual === value.toLowerCase()) return actual;
     this.#spoilt = true;
     throw this.#failure(ResponseError, `The ${algorithm} digest is ${actual}, not ${value}`, response);
   }
@@ -260,7 +294,8 @@ function isStrongDate(headers: HTTPHeaderDict): boolean {
 
 function newHash(digest: DownloadOptions["digest"]): Hash | null {
   if (digest === undefined) return null;
-  if (!/^[0-9a-f]+$/i.test(digest.value)) throw new InvalidArgumentError("digest.value must be hexadecimal");
+  if (digest.value !== undefined && !/^[0-9a-f]+$/i.test(digest.value))
+    throw new InvalidArgumentError("digest.value must be hexadecimal");
   try {
     return createHash(digest.algorithm);
   } catch (cause) {
@@ -277,7 +312,22 @@ function requestHeaders(source: ConstructorParameters<typeof HTTPHeaderDict>[0])
   return headers;
 }
 
-async function checkTarget(target: string): Promise<void> {
-  const found = await stat(target).catch(() => null);
-  if (found?.isDirectory()) throw new InvalidArgumentError(`${target} is a folder`);
+/** Waits `ms`; rejects with the signal's reason. */
+function pause(ms: number, signal: AbortSignal | null): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      timer.cancel();
+      reject(signal?.reason);
+    };
+    const timer = systemClock.setTimer(
+      () => {
+        signal?.removeEventListener("abort", stop);
+        resolve();
+      },
+      ms,
+      true,
+    );
+    if (signal?.aborted) stop();
+    else signal?.addEventListener("abort", stop, { once: true });
+  });
 }

@@ -3,9 +3,11 @@
  * `<target>.part.json`, both beside the target so that a rename completes it.
  */
 
-import type { Hash } from "node:crypto";
-import { type FileHandle, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { type Hash, randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { NEW_FILE, NO_DETOUR } from "./target.ts";
 
 /** Where the bytes of a part came from. */
 export interface PartOrigin {
@@ -41,7 +43,7 @@ export class PartFile {
   static async open(target: string, url: string | null, mode: number): Promise<PartFile> {
     const origin = url === null ? null : await readOrigin(sidecarOf(target), url);
     const file = origin === null ? null : await openExisting(partOf(target));
-    if (file === null) return new PartFile(target, await open(partOf(target), "w+", mode), 0, null);
+    if (file === null) return new PartFile(target, await openNew(partOf(target), mode), 0, null);
     return new PartFile(target, file, (await file.stat()).size, origin);
   }
 
@@ -61,7 +63,7 @@ export class PartFile {
     await this.truncate(0);
     this.#origin = origin;
     if (origin === null) await rm(sidecarOf(this.#target), { force: true });
-    else await writeFile(sidecarOf(this.#target), JSON.stringify(origin));
+    else await writeSidecar(sidecarOf(this.#target), JSON.stringify(origin));
   }
 
   /** Keeps the first `size` bytes. */
@@ -89,8 +91,12 @@ export class PartFile {
     }
   }
 
-  /** It is complete: gives it the target's name, once its bytes are on the disk. */
-  async publish(): Promise<void> {
+  /**
+   * It is complete: gives it the target's name, once its bytes are on the disk. `mode`: the permissions of the file that it
+   * replaces.
+   */
+  async publish(mode: number | null): Promise<void> {
+    if (mode !== null) await this.#file.chmod(mode);
     await this.#file.sync();
     await this.#file.close();
     await rename(partOf(this.#target), this.#target);
@@ -123,10 +129,24 @@ function sidecarOf(target: string): string {
 /** The origin, if it is `url` and can be told from later versions of it. Anything else that stands there counts as none. */
 async function readOrigin(path: string, url: string): Promise<PartOrigin | null> {
   try {
-    const origin: unknown = JSON.parse(await readFile(path, "utf8"));
+    const file = await open(path, constants.O_RDONLY | NO_DETOUR);
+    const origin: unknown = JSON.parse(await file.readFile("utf8").finally(() => file.close()));
     return isOrigin(origin) && origin.url === url ? origin : null;
   } catch {
     return null;
+  }
+}
+
+/** A rename replaces whatever stands there, a link too, instead of writing through it. */
+async function writeSidecar(path: string, text: string): Promise<void> {
+  const draft = `${path}.${randomBytes(6).toString("hex")}`;
+  const file = await open(draft, constants.O_WRONLY | NEW_FILE, 0o666);
+  try {
+    await file.writeFile(text).finally(() => file.close());
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
   }
 }
 
@@ -142,13 +162,26 @@ export function isStrongTag(tag: unknown): tag is string {
   return typeof tag === "string" && /^"[!\x23-\x7e\x80-\xff]*"$/.test(tag);
 }
 
+/** `null` unless it is a file with one name only: what a link leads to is somebody else's. */
 async function openExisting(path: string): Promise<FileHandle | null> {
+  let file: FileHandle;
   try {
-    return await open(path, "r+");
+    file = await open(path, constants.O_RDWR | NO_DETOUR);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    if (["ENOENT", "ELOOP", "EMLINK", "ENXIO"].includes((error as NodeJS.ErrnoException).code ?? ""))
+      return null;
     throw error;
   }
+  const stats = await file.stat();
+  if (stats.isFile() && stats.nlink === 1) return file;
+  await file.close();
+  return null;
+}
+
+/** An empty file in place of whatever stands there: a link is removed, not followed. */
+async function openNew(path: string, mode: number): Promise<FileHandle> {
+  await rm(path, { force: true });
+  return open(path, constants.O_RDWR | NEW_FILE, mode);
 }
 
 /** So that the new name outlives a power cut; not every system lets folders be opened. */

@@ -173,7 +173,7 @@ export class PoolManager extends RequestMethods {
   }
 
   /** Downloads `url` into the file `path`, going on where an earlier try broke off: see the function `downloadTo`. */
-  downloadTo(url: string, path: string, options?: DownloadOptions): Promise<DownloadResult> {
+  downloadTo(url: UrlLike, path: string, options?: DownloadOptions): Promise<DownloadResult> {
     return downloadTo(this, url, path, options);
   }
 

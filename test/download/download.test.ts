@@ -111,7 +111,7 @@ async function assertComplete(body: Buffer = server.body): Promise<void> {
 describe("in one go", () => {
   it("gives path, size and response; asks for no coding", async () => {
     const { response, ...rest } = await get({ digest: { algorithm: "sha256", value: SHA256.toUpperCase() } });
-    assert.deepEqual(rest, { path, bytes: BODY.length, resumedFrom: 0 });
+    assert.deepEqual(rest, { path, bytes: BODY.length, resumedFrom: 0, digest: SHA256 });
     assert.deepEqual([response.status, response.isClosed], [200, true]);
     assert.equal(server.origin.received[0]!.header("accept-encoding"), "identity");
     assert.equal(manager.stats().pools[0]!.idle, 1);

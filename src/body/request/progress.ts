@@ -25,15 +25,19 @@ export class ProgressMeter {
   readonly #clock: Clock;
   readonly #total: number | null;
   readonly #begin: number;
+  readonly #offset: number;
   #transferred = 0;
   #reportedAt = Number.NEGATIVE_INFINITY;
   #reported = -1;
 
-  constructor(callback: OnProgress, total: number | null, clock: Clock) {
+  /** `offset`: bytes that were there before; they count as transferred, but not for the rate. */
+  constructor(callback: OnProgress, total: number | null, clock: Clock, offset: number = 0) {
     this.#callback = callback;
     this.#clock = clock;
     this.#total = total;
     this.#begin = clock.now();
+    this.#offset = offset;
+    this.#transferred = offset;
   }
 
   /** `bytes` have passed in all. */
@@ -56,7 +60,7 @@ export class ProgressMeter {
       transferred: this.#transferred,
       total: this.#total,
       percent: this.#total === null ? null : this.#total === 0 ? 1 : this.#transferred / this.#total,
-      bytesPerSecond: this.#transferred / seconds,
+      bytesPerSecond: (this.#transferred - this.#offset) / seconds,
     });
   }
 }
