@@ -1,5 +1,6 @@
 /** The public names of urlpool. */
 
+export type { Fetch, FetchBase, FetchOptions } from "./adapters/fetch/create-fetch.ts";
 export { type CredentialsEncoding, type MakeHeadersOptions, makeHeaders } from "./body/make-headers.ts";
 export type { BodyPart } from "./body/request/encode.ts";
 export * from "./body/request/fields.ts";
@@ -67,7 +68,7 @@ export {
   type SOCKSProxyManagerOptions,
 } from "./manager/proxy-manager.ts";
 export { RecentlyUsedContainer, type RecentlyUsedContainerOptions } from "./manager/recently-used.ts";
-export { request } from "./manager/request.ts";
+export { createFetch, request } from "./manager/request.ts";
 export type { ManagerStats, PoolStats } from "./manager/stats.ts";
 export { Retry, type RetryHistoryEntry, type RetryOptions } from "./policy/retry.ts";
 export { RetryBudget, type RetryBudgetOptions } from "./policy/retry-budget.ts";

@@ -1,7 +1,17 @@
 /** Ends a request early: its caller's signal, or its deadline. One listener and one timer, both gone at the end. */
 
+import { setMaxListeners } from "node:events";
 import { DeadlineError } from "../core/errors.ts";
 import { type CoarseTimers, TimerEntry } from "../core/timers.ts";
+
+const known = new WeakSet<AbortSignal>();
+
+/** Many requests may share a signal: that is no leak to warn of. */
+function allowMany(signal: AbortSignal): void {
+  if (known.has(signal)) return;
+  known.add(signal);
+  setMaxListeners(0, signal);
+}
 
 /** What is under way and can be stopped. */
 export interface Stoppable {
@@ -20,7 +30,10 @@ export class Guard {
     this.#signal = signal;
     if (signal !== null) {
       if (signal.aborted) this.#stop(signal.reason);
-      else signal.addEventListener("abort", this, { once: true });
+      else {
+        allowMany(signal);
+        signal.addEventListener("abort", this, { once: true });
+      }
     }
     if (deadline !== Number.POSITIVE_INFINITY && !this.#stopped) {
       this.#deadline = new TimerEntry(() =>

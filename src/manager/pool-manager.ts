@@ -1,5 +1,6 @@
 /** `PoolManager`: finds or makes the pool for each URL, keeps the most recently used ones, counts over all. */
 
+import { type Fetch, fetchOver } from "../adapters/fetch/create-fetch.ts";
 import { HTTPConnectionPool, HTTPSConnectionPool, type PoolOwner } from "../client/connection-pool.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
 import { numberOption, OPTION_RULES, ruleOf, show } from "../client/options-table.ts";
@@ -77,6 +78,7 @@ export class PoolManager extends RequestMethods {
   /** Of requests whose pool is not known before their proxy is. */
   #settings: CallSettings | null = null;
   #evicted = 0;
+  #fetch: Fetch | null = null;
 
   /** `numPools` defaults to 10; it may stand among the options. Throws `InvalidArgumentError`. */
   constructor(numPools?: number, options?: PoolManagerOptions);
@@ -170,6 +172,12 @@ export class PoolManager extends RequestMethods {
     } catch (error) {
       return refuse(error, method, url);
     }
+  }
+
+  /** `fetch` over this manager, as `createFetch` makes it; always the same function, which may be passed around. */
+  get fetch(): Fetch {
+    this.#fetch ??= fetchOver(this);
+    return this.#fetch;
   }
 
   /** Downloads `url` into the file `path`, going on where an earlier try broke off: see the function `downloadTo`. */

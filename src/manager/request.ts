@@ -1,5 +1,6 @@
-/** `request`: one call without a manager of one's own (urllib3's module-level `request`). */
+/** Calls without a manager of one's own: urllib3's module-level `request`, and `createFetch`. */
 
+import { type Fetch, type FetchBase, type FetchOptions, fetchOver } from "../adapters/fetch/create-fetch.ts";
 import type { RequestOptions } from "../client/options.ts";
 import type { HTTPResponse } from "../client/response/response.ts";
 import type { UrlLike } from "../core/url.ts";
@@ -16,6 +17,18 @@ export function request(
   url: UrlLike,
   options?: RequestOptions | null,
 ): Promise<HTTPResponse> {
+  return sharedManager().request(method, url, options);
+}
+
+/**
+ * A function like the platform's `fetch`, which makes its requests over `manager` (default: the one that `request` uses),
+ * with its pools, proxies, limits and retries. It is bound: it may be passed around.
+ */
+export function createFetch(manager?: FetchBase | null, options?: FetchOptions): Fetch {
+  return fetchOver(manager ?? sharedManager(), options);
+}
+
+function sharedManager(): PoolManager {
   shared ??= new PoolManager();
-  return shared.request(method, url, options);
+  return shared;
 }

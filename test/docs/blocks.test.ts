@@ -50,9 +50,10 @@ describe("asProgram", () => {
 });
 
 describe("withModule", () => {
-  it("puts another module in the place of the package, and nowhere else", () => {
-    const program = 'import { a } from "urlpool";\nawait import("urlpool");\nsay("urlpool");\n';
-    const expected = 'import { a } from "file:///x";\nawait import("file:///x");\nsay("urlpool");\n';
+  it("puts other modules in the place of the package and its subpaths, and nowhere else", () => {
+    const program = 'import { a } from "urlpool";\nimport b from "urlpool/b";\nawait import("urlpool");\nsay("urlpool");\n';
+    const expected =
+      'import { a } from "file:///x/index.mjs";\nimport b from "file:///x/b.mjs";\nawait import("file:///x/index.mjs");\nsay("urlpool");\n';
     assert.equal(withModule(program, "file:///x"), expected);
   });
 });

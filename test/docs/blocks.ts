@@ -84,10 +84,10 @@ function isBound(name: string, code: string): boolean {
   );
 }
 
-/** The program with another module in the place of the package. */
-export function withModule(program: string, url: string): string {
+/** The program with the modules in a folder in the place of the package and its subpaths. */
+export function withModule(program: string, folder: string): string {
   return program.replaceAll(
-    /(\bfrom |\bimport\()"urlpool"/g,
-    (_all, before) => `${before}${JSON.stringify(url)}`,
+    /(\bfrom |\bimport\()"urlpool(?:\/([\w-]+))?"/g,
+    (_all, before, subpath = "index") => `${before}${JSON.stringify(`${folder}/${subpath}.mjs`)}`,
   );
 }

@@ -65,7 +65,7 @@ function projectFile({ root, compiled }: Places, strict: boolean): object {
     exactOptionalPropertyTypes: strict,
     skipLibCheck: true,
     outDir: "out",
-    paths: { urlpool: [join(compiled, "src/index.d.ts")] },
+    paths: { urlpool: [join(compiled, "src/index.d.ts")], "urlpool/*": [join(compiled, "src/*.d.ts")] },
   };
   return { compilerOptions, include: ["*.ts"] };
 }
