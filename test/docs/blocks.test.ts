@@ -51,7 +51,8 @@ describe("asProgram", () => {
 
 describe("withModule", () => {
   it("puts other modules in the place of the package and its subpaths, and nowhere else", () => {
-    const program = 'import { a } from "urlpool";\nimport b from "urlpool/b";\nawait import("urlpool");\nsay("urlpool");\n';
+    const program =
+      'import { a } from "urlpool";\nimport b from "urlpool/b";\nawait import("urlpool");\nsay("urlpool");\n';
     const expected =
       'import { a } from "file:///x/index.mjs";\nimport b from "file:///x/b.mjs";\nawait import("file:///x/index.mjs");\nsay("urlpool");\n';
     assert.equal(withModule(program, "file:///x"), expected);

@@ -134,7 +134,7 @@ class Fetcher {
     const source = this.#ownRetries === undefined ? this.#base.connectionPoolKw?.retries : this.#ownRetries;
     if (this.#retries === null || source !== this.#retriesSource) {
       this.#retriesSource = source;
-      this.#retries = Retry.fromInt(source).new({ raiseOnStatus: false });
+      this.#retries = Retry.from(source).new({ raiseOnStatus: false });
     }
     return this.#retries;
   }
