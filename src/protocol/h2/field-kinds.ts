@@ -2,20 +2,26 @@
 
 import { FIELD, TOKEN } from "../h1/grammar.ts";
 
-/** Kinds of names. */
+/** A name that means nothing to the protocol. */
 export const ORDINARY = 0;
+/** `:status`. */
 export const STATUS = 1;
+/** A pseudo field that a response does not have. */
 export const OTHER_PSEUDO = 2;
+/** `content-length`. */
 export const CONTENT_LENGTH = 3;
+/** `content-encoding`. */
 export const CONTENT_ENCODING = 4;
 /** Belongs to a connection, which HTTP/2 has no fields for (RFC 9113 §8.2.2). */
 export const FORBIDDEN = 5;
+/** `te`. */
 export const TE = 6;
 /** Not a lower-case token (§8.2.1). */
 export const BAD_NAME = 7;
 
 /** Added to the kind of a table's entry whose value has a forbidden octet or white space at an end. */
 export const BAD_VALUE = 8;
+/** The kind of the name alone. */
 export const KIND_MASK = 7;
 
 const COLON = 58;

@@ -42,8 +42,10 @@ export const MOST_STREAMS = 1000;
 /** The last stream of a connection, 2^30: half of what ids allow, so that none is ever missing. */
 export const LAST_STREAM_ID = 1_073_741_824;
 
-/** What misbehaviour may cost before it ends the connection, and what comes back each second. */
+/** What misbehaviour may cost before it ends the connection. */
 export const BUDGET = 1000;
+
+/** How much of it comes back each second: servers may ping, and change their mind, now and then. */
 export const BUDGET_PER_SECOND = 33;
 
 /** What a reset costs that the server made us send: an attack makes us reset streams that it goes on working at. */

@@ -3,10 +3,13 @@
 import { STREAM_WINDOW } from "./limits.ts";
 import type { ReceiveWindow } from "./window.ts";
 
-/** States of the peer's half (RFC 9113 §5.1 and §8.1). */
+// States of the peer's half (RFC 9113 §5.1 and §8.1).
+
+/** Not begun. */
 export const IDLE = 0;
 /** Begun: the final head has not come. */
 export const AWAITING_HEAD = 1;
+/** The final head has come. */
 export const IN_BODY = 2;
 /** Over, whichever way. */
 export const CLOSED = 3;
