@@ -7,7 +7,12 @@ export * from "./body/request/fields.ts";
 export { encodeMultipartFormdata, type Fields, type MultipartBody } from "./body/request/multipart.ts";
 export type { OnProgress, Progress } from "./body/request/progress.ts";
 export type { QuerySource, QueryValue } from "./body/request/urlencode.ts";
-export { connectionFromUrl, HTTPConnectionPool, HTTPSConnectionPool } from "./client/connection-pool.ts";
+export {
+  connectionFromUrl,
+  HTTPConnectionPool,
+  HTTPSConnectionPool,
+  type PoolStats,
+} from "./client/connection-pool.ts";
 // A star, so that the interfaces can be augmented by their users.
 export * from "./client/options.ts";
 export type { ProxyConfig, ProxyFunction, ProxyUrl, SocksOptions } from "./client/proxy.ts";
@@ -69,7 +74,7 @@ export {
 } from "./manager/proxy-manager.ts";
 export { RecentlyUsedContainer, type RecentlyUsedContainerOptions } from "./manager/recently-used.ts";
 export { createFetch, request } from "./manager/request.ts";
-export type { ManagerStats, PoolStats } from "./manager/stats.ts";
+export type { ManagerStats } from "./manager/stats.ts";
 export { Retry, type RetryHistoryEntry, type RetryOptions } from "./policy/retry.ts";
 export { RetryBudget, type RetryBudgetOptions } from "./policy/retry-budget.ts";
 export { Timeout, type TimeoutOptions } from "./policy/timeout.ts";

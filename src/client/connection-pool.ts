@@ -1,5 +1,6 @@
 /** `HTTPConnectionPool` and `HTTPSConnectionPool`: one scheme, host and port, usable alone or through a manager. */
 
+import { type InspectOptions, inspect } from "node:util";
 import { defaultAcceptEncoding } from "../body/make-headers.ts";
 import { USER_AGENT } from "../core/defaults.ts";
 import {
@@ -35,6 +36,19 @@ import type { HTTPResponse } from "./response/response.ts";
 import { connectWithin, type Plan, planRoute } from "./route.ts";
 import { type CallSettings, checkPoolOptions, poolSettings } from "./settings.ts";
 import { Commons } from "./shared-resources.ts";
+
+/** What a pool does now. */
+export interface PoolStats {
+  /** `scheme://host:port`; of a pool whose requests a proxy forwards: the proxy's. */
+  origin: string;
+  /** The proxy on the way, without credentials; `null` without one. */
+  proxy: string | null;
+  idle: number;
+  busy: number;
+  queued: number;
+  numConnections: number;
+  numRequests: number;
+}
 
 /** What a manager is to the pools that it makes. */
 export interface PoolOwner {
@@ -176,6 +190,29 @@ export class HTTPConnectionPool extends RequestMethods {
     await this.#commons.quiet();
   }
 
+  /** `scheme://host:port` */
+  get origin(): string {
+    return `${this.scheme}://${bracketHost(this.host)}:${this.port}`;
+  }
+
+  /** A plain snapshot of what it does. */
+  stats(): PoolStats {
+    return {
+      origin: this.origin,
+      proxy: this.proxy,
+      idle: this.numIdle,
+      busy: this.numBusy,
+      queued: this.numQueued,
+      numConnections: this.numConnections,
+      numRequests: this.numRequests,
+    };
+  }
+
+  /** As `stats`: headers and options may hold credentials. */
+  toJSON(): PoolStats {
+    return this.stats();
+  }
+
   override toString(): string {
     return `${this.constructor.name}(host='${this.host}', port=${this.port})`;
   }
@@ -301,6 +338,14 @@ export class HTTPConnectionPool extends RequestMethods {
     );
   }
 }
+
+// Not a method: the compiler cannot declare one whose name comes from another module.
+Object.defineProperty(HTTPConnectionPool.prototype, inspect.custom, {
+  value(this: HTTPConnectionPool, _depth: number, options: InspectOptions): string {
+    const { origin: _origin, ...stats } = this.stats();
+    return `${this} ${inspect(stats, options)}`;
+  },
+});
 
 /** Connections to one host and port over HTTPS (urllib3's `HTTPSConnectionPool`). */
 export class HTTPSConnectionPool extends HTTPConnectionPool {

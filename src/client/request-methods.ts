@@ -5,6 +5,7 @@ import { appendQuery, type QuerySource, urlencode } from "../body/request/urlenc
 import { HTTPError, InvalidArgumentError } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
 import { shownUrl, type UrlLike, urlText } from "../core/url.ts";
+import { addCallSite } from "./failure.ts";
 import type { RequestBody, RequestOptions, UrlopenOptions } from "./options.ts";
 import { checkOption, OPTION_RULES } from "./options-table.ts";
 import type { HTTPResponse } from "./response/response.ts";
@@ -99,6 +100,7 @@ export abstract class RequestMethods {
 /** Rejects with `error`, which came before anything was sent; one of ours says of which request. */
 export function refuse(error: unknown, method: string, url: UrlLike): Promise<never> {
   if (error instanceof HTTPError) error.describe({ method, url: shownUrl(url) });
+  addCallSite(error, refuse);
   return Promise.reject(error);
 }
 

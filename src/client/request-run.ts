@@ -18,6 +18,7 @@ import { isRedirect, isRedirectStatus, nextHop } from "../policy/redirect.ts";
 import { hasIdempotencyKey, mayResend } from "../policy/repeatable.ts";
 import { isRetryable, type Retry } from "../policy/retry.ts";
 import { Attempt, type Judge, type Settler } from "./attempt.ts";
+import { addCallers, keepAnswer, redirectError } from "./failure.ts";
 import { Guard } from "./guard.ts";
 import { type Call, type Hop, type Message, type PendingHop, withBody, writeMessage } from "./request.ts";
 import { callSite } from "./response/abandoned.ts";
@@ -68,8 +69,9 @@ async function walk(journey: Journey, first: Promise<HTTPResponse> | null): Prom
       if (journey.wait > 0) await journey.backOff();
     }
   } catch (error) {
-    response?.releaseConn();
+    if (response !== null) await keepAnswer(error, response, journey.clock);
     journey.describe(error);
+    addCallers(error);
     journey.traceError(error);
     throw error;
   } finally {
@@ -104,7 +106,7 @@ class Journey implements Judge, Settler {
   /** Why the next attempt is made. */
   #reason: AttemptMessage["reason"] = "first";
   readonly #id = ++lastId;
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #startedAt: number;
   readonly #calledAt = callSite(exchange);
 
@@ -126,8 +128,8 @@ class Journey implements Judge, Settler {
     this.#call = call;
     this.#retries = retries;
     this.#head(hop);
-    this.#clock = router.commons.clock;
-    this.#startedAt = this.#clock.now();
+    this.clock = router.commons.clock;
+    this.#startedAt = this.clock.now();
     retries.budget?.recordRequest();
     const guarded = signal !== null || deadline !== Number.POSITIVE_INFINITY;
     this.#guard = guarded ? new Guard(signal, deadline, router.commons.timers) : null;
@@ -221,12 +223,12 @@ class Journey implements Judge, Settler {
   /** The next attempt, ready to run. */
   attempt(): Attempt {
     // The first attempt begins with the call.
-    const queuedAt = this.#attempts === 0 ? this.#startedAt : this.#clock.now();
+    const queuedAt = this.#attempts === 0 ? this.#startedAt : this.clock.now();
     // A proxy that wants Digest wants other credentials each time.
     if (this.#attempts > 0 && this.#hop.proxy?.auth?.changes && !this.needsBody) {
       this.#message = writeMessage(this.#call, this.#hop);
     }
-    const attempt = new Attempt(this.#message!, this.#call.settings, this.#clock, this.#startedAt, queuedAt);
+    const attempt = new Attempt(this.#message!, this.#call.settings, this.clock, this.#startedAt, queuedAt);
     this.#guard?.watch(attempt);
     // Connections that were idle as long as the one that died may be dead too.
     attempt.fresh = this.#reason === "resend";
@@ -291,7 +293,7 @@ class Journey implements Judge, Settler {
           reject(this.describe(reason));
         },
       });
-      const timer = this.#clock.setTimer(resolve, this.wait, true);
+      const timer = this.clock.setTimer(resolve, this.wait, true);
     });
   }
 
@@ -391,13 +393,17 @@ class Journey implements Judge, Settler {
     this.#reason = "redirect";
     if (!hop.dropBody) this.#rewind(undefined);
     if (this.#router.waitsOnRedirect) {
-      this.wait = counted.retryAfter(response, this.#clock.wallNow()) ?? 0;
+      this.wait = counted.retryAfter(response, this.clock.wallNow()) ?? 0;
     }
     const rest = hop.dropBody
       ? { body: null, makeBody: null, settings: { ...call.settings, chunked: false } }
       : {};
     this.#call = { ...call, method: hop.method, headers: hop.headers, ...rest };
-    this.#head(this.#router.hop(hop.url));
+    try {
+      this.#head(this.#router.hop(hop.url));
+    } catch (error) {
+      throw redirectError(error, hop.url, location);
+    }
     return true;
   }
 
@@ -419,7 +425,7 @@ class Journey implements Judge, Settler {
     this.#retries = counted;
     this.#reason = "retry";
     this.#rewind(undefined);
-    this.wait = counted.waitTime({ response, wallNow: this.#clock.wallNow() });
+    this.wait = counted.waitTime({ response, wallNow: this.clock.wallNow() });
     return true;
   }
 
@@ -428,8 +434,8 @@ class Journey implements Judge, Settler {
     if (status < 400 && !this.#retries.statusForcelist.has(status)) return false;
     return this.#retries.retriesAnswer(this.#call.method, response, {
       idempotent: this.#idempotent,
-      wallNow: this.#clock.wallNow(),
-      timeLeft: this.#call.settings.deadline - (this.#clock.now() - this.#startedAt),
+      wallNow: this.clock.wallNow(),
+      timeLeft: this.#call.settings.deadline - (this.clock.now() - this.#startedAt),
       url: this.#url,
     });
   }

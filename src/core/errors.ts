@@ -7,6 +7,43 @@
 
 import { redact } from "./redact.ts";
 
+/** The codes of all errors, each of one class. */
+export type ErrorCode =
+  | "ERR_URLPOOL_HTTP"
+  | "ERR_URLPOOL_INVALID_ARGUMENT"
+  | "ERR_URLPOOL_POOL"
+  | "ERR_URLPOOL_EMPTY_POOL"
+  | "ERR_URLPOOL_FULL_POOL"
+  | "ERR_URLPOOL_CLOSED_POOL"
+  | "ERR_URLPOOL_REQUEST"
+  | "ERR_URLPOOL_MAX_RETRY"
+  | "ERR_URLPOOL_HOST_CHANGED"
+  | "ERR_URLPOOL_TIMEOUT"
+  | "ERR_URLPOOL_READ_TIMEOUT"
+  | "ERR_URLPOOL_DEADLINE"
+  | "ERR_URLPOOL_CONNECT_TIMEOUT"
+  | "ERR_URLPOOL_NEW_CONNECTION"
+  | "ERR_URLPOOL_NAME_RESOLUTION"
+  | "ERR_URLPOOL_ADDRESS_BLOCKED"
+  | "ERR_URLPOOL_SSL"
+  | "ERR_URLPOOL_PROXY"
+  | "ERR_URLPOOL_MISSING_DEPENDENCY"
+  | "ERR_URLPOOL_PROTOCOL"
+  | "ERR_URLPOOL_RESPONSE_NOT_CHUNKED"
+  | "ERR_URLPOOL_INCOMPLETE_READ"
+  | "ERR_URLPOOL_INVALID_CHUNK_LENGTH"
+  | "ERR_URLPOOL_DECODE"
+  | "ERR_URLPOOL_RESPONSE"
+  | "ERR_URLPOOL_INVALID_HEADER"
+  | "ERR_URLPOOL_UNREWINDABLE_BODY"
+  | "ERR_URLPOOL_REQUEST_BODY"
+  | "ERR_URLPOOL_BODY_USED"
+  | "ERR_URLPOOL_TIMEOUT_STATE"
+  | "ERR_URLPOOL_LOCATION_VALUE"
+  | "ERR_URLPOOL_LOCATION_PARSE"
+  | "ERR_URLPOOL_URL_SCHEME_UNKNOWN"
+  | "ERR_URLPOOL_PROXY_SCHEME_UNKNOWN";
+
 /** Where in the life of a request something happened. */
 export type Phase =
   | "request" // checking and encoding what the caller gave
@@ -41,6 +78,23 @@ export interface ErrorFacts {
   route?: string | undefined;
 }
 
+/** The answer that an error is about: an `HTTPResponse`. */
+export interface ErrorResponse {
+  readonly status: number;
+  readonly reason: string;
+  /** URL of the last hop. */
+  readonly url: string;
+  readonly headers: {
+    get(name: string): string | null;
+    getList(name: string): string[];
+    has(name: string): boolean;
+  };
+  /** The body as far as it was read. */
+  readonly data: Buffer;
+  text(): Promise<string>;
+  json<T = unknown>(): Promise<T>;
+}
+
 /** Options of every error's constructor. */
 export interface HTTPErrorOptions extends ErrorFacts {
   cause?: unknown;
@@ -60,7 +114,7 @@ const FACTS = [
 /** Root of all errors of this library (urllib3's `HTTPError`). */
 export class HTTPError extends Error {
   /** Stable, unique per class: `ERR_URLPOOL_…`. */
-  readonly code: string = "ERR_URLPOOL_HTTP";
+  readonly code: ErrorCode = "ERR_URLPOOL_HTTP";
   declare method?: string | undefined;
   declare url?: string | undefined;
   declare phase?: Phase | undefined;
@@ -118,6 +172,11 @@ export class HTTPError extends Error {
   }
 }
 
+/** A property that neither `console.log` nor `JSON.stringify` shows. */
+function hide(error: Error, name: string, value: unknown): void {
+  Object.defineProperty(error, name, { value, enumerable: false, configurable: true, writable: true });
+}
+
 function causeToJSON(cause: unknown): unknown {
   if (cause instanceof HTTPError) return cause.toJSON();
   if (!(cause instanceof Error)) return redact(String(cause));
@@ -130,7 +189,7 @@ function causeToJSON(cause: unknown): unknown {
 
 /** A value given by the caller cannot be used (where urllib3 raises `ValueError` or `TypeError`). */
 export class InvalidArgumentError extends TypeError {
-  readonly code: string = "ERR_URLPOOL_INVALID_ARGUMENT";
+  readonly code: ErrorCode = "ERR_URLPOOL_INVALID_ARGUMENT";
   override readonly name: string = "InvalidArgumentError";
 
   /** As `HTTPError`'s. */
@@ -141,50 +200,56 @@ export class InvalidArgumentError extends TypeError {
 
 /** Something about a pool. */
 export class PoolError extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_POOL";
+  override readonly code: ErrorCode = "ERR_URLPOOL_POOL";
 }
 
 /** No connection became free within `poolTimeout`. */
 export class EmptyPoolError extends PoolError {
-  override readonly code: string = "ERR_URLPOOL_EMPTY_POOL";
+  override readonly code: ErrorCode = "ERR_URLPOOL_EMPTY_POOL";
 }
 
 /** A connection came back to a bounded pool that has no room for it. */
 export class FullPoolError extends PoolError {
-  override readonly code: string = "ERR_URLPOOL_FULL_POOL";
+  override readonly code: ErrorCode = "ERR_URLPOOL_FULL_POOL";
 }
 
 /** The pool was closed before or while the request waited for a connection. */
 export class ClosedPoolError extends PoolError {
-  override readonly code: string = "ERR_URLPOOL_CLOSED_POOL";
+  override readonly code: ErrorCode = "ERR_URLPOOL_CLOSED_POOL";
 }
 
 /** A pool error about one request. */
 export class RequestError extends PoolError {
-  override readonly code: string = "ERR_URLPOOL_REQUEST";
+  override readonly code: ErrorCode = "ERR_URLPOOL_REQUEST";
 }
 
 /** The retries allowed by `Retry` are used up; `reason` (and `cause`) is the last failure. */
 export class MaxRetryError extends RequestError {
-  override readonly code: string = "ERR_URLPOOL_MAX_RETRY";
-  readonly reason: Error | undefined;
+  override readonly code: ErrorCode = "ERR_URLPOOL_MAX_RETRY";
+  /** The last failure; the same as `cause`, and not enumerable, so that it is printed once. */
+  declare readonly reason: Error | undefined;
 
   constructor(message: string, options: HTTPErrorOptions & { reason?: Error | undefined } = {}) {
     super(message, options.reason === undefined ? options : { ...options, cause: options.reason });
-    this.reason = options.reason;
+    hide(this, "reason", options.reason);
+  }
+
+  /** The last answer, where `reason` is about one: its body has been read. */
+  get response(): ErrorResponse | undefined {
+    return this.reason instanceof ResponseError ? this.reason.response : undefined;
   }
 }
 
 /** A pool was asked for another host than its own. */
 export class HostChangedError extends RequestError {
-  override readonly code: string = "ERR_URLPOOL_HOST_CHANGED";
+  override readonly code: ErrorCode = "ERR_URLPOOL_HOST_CHANGED";
 }
 
 const timeouts = new WeakSet<object>();
 
 /** Time ran out: {@link ConnectTimeoutError} or {@link ReadTimeoutError}. */
 export class TimeoutError extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_TIMEOUT";
+  override readonly code: ErrorCode = "ERR_URLPOOL_TIMEOUT";
 
   /** `ReadTimeoutError` is both a `RequestError` and a `TimeoutError`, as in urllib3. */
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -196,7 +261,7 @@ export class TimeoutError extends HTTPError {
 
 /** The response, or the next part of it, did not come within the read timeout. */
 export class ReadTimeoutError extends RequestError {
-  override readonly code: string = "ERR_URLPOOL_READ_TIMEOUT";
+  override readonly code: ErrorCode = "ERR_URLPOOL_READ_TIMEOUT";
 
   constructor(message: string, options: HTTPErrorOptions = {}) {
     super(message, options);
@@ -206,32 +271,32 @@ export class ReadTimeoutError extends RequestError {
 
 /** The request as a whole did not end within its `deadline`. */
 export class DeadlineError extends TimeoutError {
-  override readonly code: string = "ERR_URLPOOL_DEADLINE";
+  override readonly code: ErrorCode = "ERR_URLPOOL_DEADLINE";
 }
 
 /** No connection stood within the connect timeout. */
 export class ConnectTimeoutError extends TimeoutError {
-  override readonly code: string = "ERR_URLPOOL_CONNECT_TIMEOUT";
+  override readonly code: ErrorCode = "ERR_URLPOOL_CONNECT_TIMEOUT";
 }
 
 /** The connection could not be made: refused, unreachable, no such socket. */
 export class NewConnectionError extends ConnectTimeoutError {
-  override readonly code: string = "ERR_URLPOOL_NEW_CONNECTION";
+  override readonly code: ErrorCode = "ERR_URLPOOL_NEW_CONNECTION";
 }
 
 /** The host name could not be resolved. */
 export class NameResolutionError extends NewConnectionError {
-  override readonly code: string = "ERR_URLPOOL_NAME_RESOLUTION";
+  override readonly code: ErrorCode = "ERR_URLPOOL_NAME_RESOLUTION";
 }
 
 /** `addressFilter` refused every address of the host. */
 export class AddressBlockedError extends NewConnectionError {
-  override readonly code: string = "ERR_URLPOOL_ADDRESS_BLOCKED";
+  override readonly code: ErrorCode = "ERR_URLPOOL_ADDRESS_BLOCKED";
 }
 
 /** TLS failed: handshake, certificate, host name or fingerprint. */
 export class SSLError extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_SSL";
+  override readonly code: ErrorCode = "ERR_URLPOOL_SSL";
   /** Whether another try would fail the same way: the certificate, a setting, the TLS version or the port is wrong. */
   readonly deterministic: boolean;
 
@@ -243,7 +308,7 @@ export class SSLError extends HTTPError {
 
 /** The proxy could not be reached, or refused; `cause` says what came. */
 export class ProxyError extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_PROXY";
+  override readonly code: ErrorCode = "ERR_URLPOOL_PROXY";
   /** Status of the proxy's answer to CONNECT, if one came. */
   readonly status: number | undefined;
 
@@ -259,22 +324,22 @@ export class ProxyError extends HTTPError {
 
 /** A package that the request needs, and that is installed on demand, is not there. */
 export class MissingDependencyError extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_MISSING_DEPENDENCY";
+  override readonly code: ErrorCode = "ERR_URLPOOL_MISSING_DEPENDENCY";
 }
 
 /** The connection broke, or the peer broke the protocol. */
 export class ProtocolError extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_PROTOCOL";
+  override readonly code: ErrorCode = "ERR_URLPOOL_PROTOCOL";
 }
 
 /** The response has no chunked body. */
 export class ResponseNotChunked extends ProtocolError {
-  override readonly code: string = "ERR_URLPOOL_RESPONSE_NOT_CHUNKED";
+  override readonly code: ErrorCode = "ERR_URLPOOL_RESPONSE_NOT_CHUNKED";
 }
 
 /** The body ended before its declared length. */
 export class IncompleteRead extends ProtocolError {
-  override readonly code: string = "ERR_URLPOOL_INCOMPLETE_READ";
+  override readonly code: ErrorCode = "ERR_URLPOOL_INCOMPLETE_READ";
   /** Bytes of the body that came. */
   readonly partial: number;
   /** Bytes that were still to come; `undefined` where no length was declared. */
@@ -294,7 +359,7 @@ export class IncompleteRead extends ProtocolError {
 
 /** A chunk-size line is not bare hexadecimal (RFC 9112 §7.1). */
 export class InvalidChunkLength extends ProtocolError {
-  override readonly code: string = "ERR_URLPOOL_INVALID_CHUNK_LENGTH";
+  override readonly code: ErrorCode = "ERR_URLPOOL_INVALID_CHUNK_LENGTH";
   /** The line as far as it was read. */
   readonly length: string;
   /** Bytes of the body that came before it. */
@@ -314,18 +379,33 @@ export class InvalidChunkLength extends ProtocolError {
 
 /** The body does not decode as its Content-Encoding says, or decodes to more than `maxDecodedSize`. */
 export class DecodeError extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_DECODE";
+  override readonly code: ErrorCode = "ERR_URLPOOL_DECODE";
 }
 
 /** An answer counts as a failure: too many redirects, too many error statuses, `raiseForStatus()`. */
 export class ResponseError extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_RESPONSE";
+  override readonly code: ErrorCode = "ERR_URLPOOL_RESPONSE";
   /** Status of the answer, if there was one. */
   readonly status: number | undefined;
+  /** The answer, where the error came of one; not enumerable. */
+  declare readonly response: ErrorResponse | undefined;
 
-  constructor(message: string, options: HTTPErrorOptions & { status?: number | undefined } = {}) {
+  constructor(
+    message: string,
+    options: HTTPErrorOptions & {
+      status?: number | undefined;
+      response?: ErrorResponse | undefined;
+    } = {},
+  ) {
     super(message, options);
     this.status = options.status;
+    hide(this, "response", options.response);
+  }
+
+  /** @internal The answer has come to hand later than the error. */
+  about(response: ErrorResponse): this {
+    hide(this, "response", response);
+    return this;
   }
 
   protected override ownFacts(): Record<string, number | undefined> {
@@ -335,37 +415,37 @@ export class ResponseError extends HTTPError {
 
 /** A header name or value that must not go on the wire, or that cannot be understood. */
 export class InvalidHeader extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_INVALID_HEADER";
+  override readonly code: ErrorCode = "ERR_URLPOOL_INVALID_HEADER";
 }
 
 /** The request body cannot be sent a second time for a retry or a redirect. */
 export class UnrewindableBodyError extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_UNREWINDABLE_BODY";
+  override readonly code: ErrorCode = "ERR_URLPOOL_UNREWINDABLE_BODY";
 }
 
 /** The source of the request body failed, or gave more or less than it declared. */
 export class RequestBodyError extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_REQUEST_BODY";
+  override readonly code: ErrorCode = "ERR_URLPOOL_REQUEST_BODY";
 }
 
 /** The body was read already, or is being read in another way. */
 export class BodyUsedError extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_BODY_USED";
+  override readonly code: ErrorCode = "ERR_URLPOOL_BODY_USED";
 }
 
 /** A `Timeout`'s clock was started twice, or read before its start. */
 export class TimeoutStateError extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_TIMEOUT_STATE";
+  override readonly code: ErrorCode = "ERR_URLPOOL_TIMEOUT_STATE";
 }
 
 /** A URL lacks a part that is needed. */
 export class LocationValueError extends HTTPError {
-  override readonly code: string = "ERR_URLPOOL_LOCATION_VALUE";
+  override readonly code: ErrorCode = "ERR_URLPOOL_LOCATION_VALUE";
 }
 
 /** A URL or host that cannot be parsed. */
 export class LocationParseError extends LocationValueError {
-  override readonly code: string = "ERR_URLPOOL_LOCATION_PARSE";
+  override readonly code: ErrorCode = "ERR_URLPOOL_LOCATION_PARSE";
   /** What could not be parsed, without credentials. */
   readonly location: string;
 
@@ -377,7 +457,7 @@ export class LocationParseError extends LocationValueError {
 
 /** No pool class is registered for the URL's scheme. */
 export class URLSchemeUnknown extends LocationValueError {
-  override readonly code: string = "ERR_URLPOOL_URL_SCHEME_UNKNOWN";
+  override readonly code: ErrorCode = "ERR_URLPOOL_URL_SCHEME_UNKNOWN";
   readonly scheme: string;
 
   constructor(scheme: string, options: HTTPErrorOptions & { message?: string } = {}) {
@@ -388,7 +468,7 @@ export class URLSchemeUnknown extends LocationValueError {
 
 /** A proxy URL has no scheme, or one that proxies cannot have. */
 export class ProxySchemeUnknown extends URLSchemeUnknown {
-  override readonly code: string = "ERR_URLPOOL_PROXY_SCHEME_UNKNOWN";
+  override readonly code: ErrorCode = "ERR_URLPOOL_PROXY_SCHEME_UNKNOWN";
 }
 
 /** Minifiers change the names of classes and leave those of properties alone. */

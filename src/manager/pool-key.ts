@@ -9,6 +9,7 @@
 import { inspect } from "node:util";
 import { keyFields } from "../client/options-table.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
+import { canonicalHash } from "./recently-used.ts";
 
 /** What a pool is looked up by: the origin, and the options the pool would be made with. */
 export interface PoolContext {
@@ -35,8 +36,8 @@ export type PoolKeyLike = BasePoolKey | string | number | symbol | object;
 /** Makes the key of a context. */
 export type PoolKeyFunction = (context: PoolContext) => PoolKeyLike;
 
-/** Begins every canonical text, and sets it apart from other strings. @internal */
-export const KEY_MARK = "\0key ";
+/** Begins every canonical text, and sets it apart from other strings. */
+const KEY_MARK = "\0key ";
 
 const BASE_FIELDS = ["scheme", "host", "port"];
 
@@ -153,6 +154,12 @@ export const keyFnByScheme: Readonly<Record<string, PoolKeyFunction>> = Object.f
   http: (context: PoolContext): HTTPPoolKey => defaultKeyNormalizer(HTTPPoolKey, context),
   https: (context: PoolContext): HTTPSPoolKey => defaultKeyNormalizer(HTTPSPoolKey, context),
 });
+
+/** What a `Map` can find a pool by: the canonical text of a pool key, else the key itself. */
+export function hashKey(key: PoolKeyLike): unknown {
+  // A text of ours carries its mark already: no string is built per look-up.
+  return key instanceof BasePoolKey ? key.canonical : canonicalHash(key);
+}
 
 function fieldValue(field: string, value: unknown): unknown {
   if (field !== "scheme" && field !== "host") return value ?? undefined;

@@ -1,12 +1,32 @@
 /** The options that a manager gives its pools. */
 
-import type { PoolOptions } from "../client/options.ts";
+import type { PoolManagerOptions, PoolOptions } from "../client/options.ts";
+import { OPTION_RULES, show } from "../client/options-table.ts";
+import { checkManagerOptions } from "../client/settings.ts";
+import { InvalidArgumentError } from "../core/errors.ts";
 
 /** Pool options as the manager keeps them: any name may be among them. */
 export type PoolKwargs = PoolOptions & Record<string, unknown>;
 
 /** Options that go over a manager's; `null` removes one. */
 export type PoolOverrides = { [Name in keyof PoolOptions]: PoolOptions[Name] | null };
+
+/** The two forms of the constructor's arguments in one, checked. */
+export function managerOptions(
+  first: number | PoolManagerOptions | null | undefined,
+  second: PoolManagerOptions | null | undefined,
+): PoolManagerOptions {
+  const alone = typeof first === "object" && first !== null;
+  if (!alone && first !== null && first !== undefined && !OPTION_RULES.numPools.fits(first)) {
+    const advice = typeof first === "string" ? ". URLs are for request()" : "";
+    throw new InvalidArgumentError(
+      `PoolManager takes a number of pools (${OPTION_RULES.numPools.wanted}), or an object of options, not ${show(first)}${advice}`,
+    );
+  }
+  const options = (alone ? first : second) ?? {};
+  checkManagerOptions(options);
+  return alone || first === undefined || first === null ? options : { ...options, numPools: first };
+}
 
 /** `override` over `base`; a value of `undefined` or `null` removes the default. */
 export function mergePoolKwargs(base: PoolKwargs, override: PoolOverrides | null | undefined): PoolKwargs {
@@ -36,4 +56,17 @@ export function isStable(value: unknown): boolean {
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+/** A view of `target` that calls `onWrite` after each change made through it. Reads cost what a `Proxy` costs. */
+export function watchWrites<T extends object>(target: T, onWrite: () => void): T {
+  const noted = (done: boolean): boolean => {
+    onWrite();
+    return done;
+  };
+  return new Proxy(target, {
+    set: (object, name, value) => noted(Reflect.set(object, name, value)),
+    defineProperty: (object, name, descriptor) => noted(Reflect.defineProperty(object, name, descriptor)),
+    deleteProperty: (object, name) => noted(Reflect.deleteProperty(object, name)),
+  });
 }

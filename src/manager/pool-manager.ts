@@ -1,27 +1,36 @@
 /** `PoolManager`: finds or makes the pool for each URL, keeps the most recently used ones, counts over all. */
 
+import { type InspectOptions, inspect } from "node:util";
 import { type Fetch, fetchOver } from "../adapters/fetch/create-fetch.ts";
 import { HTTPConnectionPool, HTTPSConnectionPool, type PoolOwner } from "../client/connection-pool.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
-import { numberOption, OPTION_RULES, ruleOf, show } from "../client/options-table.ts";
+import { numberOption, ruleOf } from "../client/options-table.ts";
 import { type ProxyUrl, plainHost } from "../client/proxy.ts";
 import { type Hop, type PendingHop, prepareCall } from "../client/request.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "../client/request-methods.ts";
 import { exchange, type Router } from "../client/request-run.ts";
 import type { HTTPResponse } from "../client/response/response.ts";
-import { type CallSettings, checkManagerOptions, poolSettings } from "../client/settings.ts";
+import { type CallSettings, poolSettings } from "../client/settings.ts";
 import { Commons } from "../client/shared-resources.ts";
-import { InvalidArgumentError, LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
+import { LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import { logIfAsked, trace } from "../core/trace.ts";
 import { DEFAULT_PORTS, normalizeHost, parseUrl, type Url, type UrlLike, urlText } from "../core/url.ts";
 import { type DownloadOptions, type DownloadResult, downloadTo } from "../download/download.ts";
 import { Retry } from "../policy/retry.ts";
 import { Timeout } from "../policy/timeout.ts";
-import { absoluteUrl, hopTo, isUnder, pendingHop, plainHop } from "./destinations.ts";
-import { isPlainTarget, originEnd } from "./fast-path.ts";
+import {
+  absoluteUrl,
+  hopTo,
+  isPlainTarget,
+  isUnder,
+  originEnd,
+  pendingHop,
+  plainHop,
+} from "./destinations.ts";
 import {
   BasePoolKey,
+  hashKey,
   keyFnByScheme,
   type PoolContext,
   type PoolKeyClass,
@@ -31,14 +40,15 @@ import {
 import {
   frozenValues,
   isStable,
+  managerOptions,
   mergePoolKwargs,
   type PoolKwargs,
   type PoolOverrides,
+  watchWrites,
 } from "./pool-kwargs.ts";
 import { isThenable, throughProxy, withProxyConfig } from "./proxy-context.ts";
 import { RecentlyUsedContainer } from "./recently-used.ts";
-import { type ManagerStats, originOf, poolStats } from "./stats.ts";
-import { watchWrites } from "./watched-object.ts";
+import { inspectManager, type ManagerStats } from "./stats.ts";
 
 /** A class of pools, as `poolClassesByScheme` holds them. */
 export type PoolClass = new (host: string, port?: number | null, options?: PoolOptions) => HTTPConnectionPool;
@@ -93,6 +103,7 @@ export class PoolManager extends RequestMethods {
     this.pools = new RecentlyUsedContainer({
       maxsize: numberOption(options, "numPools"),
       disposeFunc: dropPool,
+      hash: hashKey,
     });
     this.#connectionPoolKw = this.#observe(frozenValues(poolOptions as PoolKwargs));
     // Redirects are the manager's: a number must not be turned into a Retry that refuses them.
@@ -219,7 +230,7 @@ export class PoolManager extends RequestMethods {
     this.#keys.set(pool, poolKey);
     this.pools.set(poolKey, pool);
     if (this.pools.size === size) this.#evicted++;
-    if (trace.poolOpen.hasSubscribers) trace.poolOpen.publish({ origin: originOf(pool) });
+    if (trace.poolOpen.hasSubscribers) trace.poolOpen.publish({ origin: pool.origin });
     return pool;
   }
 
@@ -244,10 +255,15 @@ export class PoolManager extends RequestMethods {
 
   /** A plain snapshot, which does not count as use of any pool. */
   stats(): ManagerStats {
-    const pools = this.pools.keys().map((key) => poolStats(this.pools.peek(key)!));
+    const pools = this.pools.keys().map((key) => this.pools.peek(key)!.stats());
     const { budget, totals, resent } = this.#commons;
     const waiting = pools.reduce((sum, { queued }) => sum + queued, 0);
     return { pools, openConnections: budget.open, waiting, ...totals, resent, evicted: this.#evicted };
+  }
+
+  /** As `stats`: headers and options may hold credentials. */
+  toJSON(): ManagerStats {
+    return this.stats();
   }
 
   /** Makes the pool of a context; to be overridden for pools of one's own making. */
@@ -393,22 +409,12 @@ export class PoolManager extends RequestMethods {
   }
 }
 
-/** The two forms of the constructor's arguments in one, checked. */
-function managerOptions(
-  first: number | PoolManagerOptions | null | undefined,
-  second: PoolManagerOptions | null | undefined,
-): PoolManagerOptions {
-  const alone = typeof first === "object" && first !== null;
-  if (!alone && first !== null && first !== undefined && !OPTION_RULES.numPools.fits(first)) {
-    const advice = typeof first === "string" ? ". URLs are for request()" : "";
-    throw new InvalidArgumentError(
-      `PoolManager takes a number of pools (${OPTION_RULES.numPools.wanted}), or an object of options, not ${show(first)}${advice}`,
-    );
-  }
-  const options = (alone ? first : second) ?? {};
-  checkManagerOptions(options);
-  return alone || first === undefined || first === null ? options : { ...options, numPools: first };
-}
+// Not a method: the compiler cannot declare one whose name comes from another module.
+Object.defineProperty(PoolManager.prototype, inspect.custom, {
+  value(this: PoolManager, _depth: number, options: InspectOptions): string {
+    return inspectManager(this.constructor.name, this.stats(), options);
+  },
+});
 
 /** The entry for a scheme, which may be any text that a server sent: also "constructor". */
 function own<T>(entries: Readonly<Record<string, T>>, scheme: string): T | undefined {
@@ -417,7 +423,7 @@ function own<T>(entries: Readonly<Record<string, T>>, scheme: string): T | undef
 
 function dropPool(pool: HTTPConnectionPool): void {
   pool.retire();
-  if (trace.poolClose.hasSubscribers) trace.poolClose.publish({ origin: originOf(pool) });
+  if (trace.poolClose.hasSubscribers) trace.poolClose.publish({ origin: pool.origin });
 }
 
 function ignore(): void {}

@@ -5,14 +5,18 @@
  */
 
 import { InvalidArgumentError } from "../core/errors.ts";
-import { KEY_MARK } from "./pool-key.ts";
 
 /** Options of {@link RecentlyUsedContainer}. */
-export interface RecentlyUsedContainerOptions<V> {
+export interface RecentlyUsedContainerOptions<V, K = unknown> {
   /** Most entries kept: a whole number of at least 0, or `Infinity`. Default 10. */
   maxsize?: number | undefined;
   /** Called once with each value that leaves: replaced, evicted, deleted or cleared. Default none. */
   disposeFunc?: ((value: V) => void) | undefined;
+  /**
+   * What a `Map` can find a key by: equal keys give the same. Default: the key itself, but the text of an object with a
+   * string `canonical`, such as a pool key.
+   */
+  hash?: ((key: K) => unknown) | undefined;
 }
 
 interface Entry<K, V> {
@@ -33,11 +37,12 @@ export class RecentlyUsedContainer<K, V> {
   /** Most entries kept. */
   readonly maxsize: number;
   readonly #disposeFunc: ((value: V) => void) | undefined;
+  readonly #hash: (key: K) => unknown;
   readonly #entries = new Map<unknown, Entry<K, V>>();
   /** The last of `#entries` if known: what is used again and again need not move. */
   #newest: Entry<K, V> | undefined;
 
-  constructor({ maxsize = 10, disposeFunc }: RecentlyUsedContainerOptions<V> = {}) {
+  constructor({ maxsize = 10, disposeFunc, hash = canonicalHash }: RecentlyUsedContainerOptions<V, K> = {}) {
     if (maxsize !== Number.POSITIVE_INFINITY && !(Number.isInteger(maxsize) && maxsize >= 0)) {
       throw new InvalidArgumentError(
         `maxsize must be a whole number of at least 0, or Infinity, not ${String(maxsize)}`,
@@ -45,6 +50,7 @@ export class RecentlyUsedContainer<K, V> {
     }
     this.maxsize = maxsize;
     this.#disposeFunc = disposeFunc;
+    this.#hash = hash;
   }
 
   /** How many entries there are. */
@@ -69,7 +75,7 @@ export class RecentlyUsedContainer<K, V> {
    * @internal
    */
   peek(key: K): V | undefined {
-    return this.#entries.get(hashKey(key))?.value;
+    return this.#entries.get(this.#hash(key))?.value;
   }
 
   /**
@@ -77,7 +83,7 @@ export class RecentlyUsedContainer<K, V> {
    * with `maxsize` 0 that is the new one. An object stored again under its own key stays in, and is not disposed.
    */
   set(key: K, value: V): this {
-    const hash = hashKey(key);
+    const hash = this.#hash(key);
     const old = this.#entries.get(hash);
     if (old !== undefined) this.#entries.delete(hash);
     this.#newest = { key, value };
@@ -92,7 +98,7 @@ export class RecentlyUsedContainer<K, V> {
 
   /** Removes the entry for `key`; tells whether there was one. */
   delete(key: K): boolean {
-    const hash = hashKey(key);
+    const hash = this.#hash(key);
     const entry = this.#entries.get(hash);
     if (entry === undefined) return false;
     this.#remove(hash, entry);
@@ -141,7 +147,7 @@ export class RecentlyUsedContainer<K, V> {
   }
 
   #use(key: K): Entry<K, V> | undefined {
-    const hash = hashKey(key);
+    const hash = this.#hash(key);
     const entry = this.#entries.get(hash);
     if (entry === undefined || entry === this.#newest) return entry;
     this.#entries.delete(hash);
@@ -164,18 +170,12 @@ export class RecentlyUsedContainer<K, V> {
   }
 }
 
-/**
- * What a `Map` can find `key` by: the canonical text of a pool key (any object with a string `canonical`), else the
- * key itself. No string key can be taken for a pool key: one that begins like a canonical text is marked as a string.
- * @internal
- */
-export function hashKey(key: unknown): unknown {
+/** @internal No string can be taken for the text of an object: one that begins like it is marked as a string. */
+export function canonicalHash(key: unknown): unknown {
   if (typeof key === "string") return key.startsWith("\0") ? `\0string ${key}` : key;
   if (typeof key !== "object" || key === null) return key;
   const { canonical } = key as { canonical?: unknown };
-  if (typeof canonical !== "string") return key;
-  // Our own keys carry the mark already, so that no string is built per lookup.
-  return canonical.startsWith(KEY_MARK) ? canonical : `\0object ${canonical}`;
+  return typeof canonical === "string" ? `\0object ${canonical}` : key;
 }
 
 function isSameObject(a: unknown, b: unknown): boolean {

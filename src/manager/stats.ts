@@ -1,20 +1,7 @@
 /** What a manager's pools do, as plain snapshots. */
 
-import type { HTTPConnectionPool } from "../client/connection-pool.ts";
-import { bracketHost } from "../core/url.ts";
-
-/** One pool in a snapshot. */
-export interface PoolStats {
-  /** Of a pool whose requests a proxy forwards: the proxy's. */
-  origin: string;
-  /** The proxy on the way, without credentials; `null` without one. */
-  proxy: string | null;
-  idle: number;
-  busy: number;
-  queued: number;
-  numConnections: number;
-  numRequests: number;
-}
+import { type InspectOptions, inspect } from "node:util";
+import type { PoolStats } from "../client/connection-pool.ts";
 
 /** What `PoolManager.stats` gives. */
 export interface ManagerStats {
@@ -38,20 +25,14 @@ export interface ManagerStats {
   evicted: number;
 }
 
-/** A snapshot of `pool`. */
-export function poolStats(pool: HTTPConnectionPool): PoolStats {
-  return {
-    origin: originOf(pool),
-    proxy: pool.proxy,
-    idle: pool.numIdle,
-    busy: pool.numBusy,
-    queued: pool.numQueued,
-    numConnections: pool.numConnections,
-    numRequests: pool.numRequests,
-  };
-}
-
-/** Of a pool whose requests a proxy forwards: the proxy's. */
-export function originOf(pool: HTTPConnectionPool): string {
-  return `${pool.scheme}://${bracketHost(pool.host)}:${pool.port}`;
+/** A manager as `console.log` shows it: its pools, and no headers or options, which may hold credentials. */
+export function inspectManager(
+  name: string,
+  { pools, ...totals }: ManagerStats,
+  options: InspectOptions,
+): string {
+  const shown = pools.map(
+    ({ origin, idle, busy, queued }) => `${origin} idle=${idle} busy=${busy} queued=${queued}`,
+  );
+  return `${name} ${inspect({ pools: shown, ...totals }, options)}`;
 }

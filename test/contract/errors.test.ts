@@ -1,7 +1,11 @@
 /** What every error class and every error has. */
 
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
 import * as urlpool from "../../src/index.ts";
 
 type ErrorClass = new (message: string, options?: urlpool.HTTPErrorOptions) => Error & { code: string };
@@ -57,6 +61,17 @@ describe("error classes", () => {
     assert.ok(codes.size > 25);
   });
 
+  it("ErrorCode names the codes of all of them, and no other", () => {
+    let root = dirname(fileURLToPath(import.meta.url));
+    while (!existsSync(join(root, "package.json"))) root = dirname(root);
+    const source = readFileSync(join(root, "src/core/errors.ts"), "utf8");
+    const union = /^export type ErrorCode =\n((?: {2}\| "\w+";?\n)+)/m.exec(source)![1]!;
+    const codes = Array.from(union.matchAll(/"(\w+)"/g), ([, code]) => code);
+    assert.deepEqual(codes.sort(), classes.map(([, Class]) => new Class("x").code).sort());
+    const code: urlpool.ErrorCode = new urlpool.HTTPError("x").code;
+    assert.equal(code, "ERR_URLPOOL_HTTP");
+  });
+
   it("stand in urllib3's hierarchy", () => {
     const byName = new Map(classes);
     for (const [name, parents] of Object.entries(HIERARCHY)) {
@@ -75,6 +90,26 @@ describe("error classes", () => {
       const json = JSON.parse(JSON.stringify(new Class("what")));
       assert.deepEqual([json.name, json.code, json.message], [name, code, message]);
     }
+  });
+});
+
+describe("console.log of an error", () => {
+  it("shows the reason once, as its cause", () => {
+    const cause = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+    const reason = new urlpool.NewConnectionError("refused", { cause });
+    const error = new urlpool.MaxRetryError("m", { reason });
+    assert.equal(error.reason, reason);
+    assert.equal(error.cause, reason);
+    assert.equal(inspect(error).split("'ECONNREFUSED'").length - 1, 1);
+    assert.ok(!Object.keys(error).includes("reason"));
+  });
+
+  it("does not show the answer, which may hold cookies", () => {
+    const response = new urlpool.HTTPResponse({ status: 503, headers: { "Set-Cookie": "s3cr3t" } });
+    const reason = new urlpool.ResponseError("x", { status: 503, response });
+    const error = new urlpool.MaxRetryError("m", { reason });
+    assert.equal(error.response, response);
+    for (const text of [inspect(error), JSON.stringify(error)]) assert.ok(!text.includes("s3cr3t"), text);
   });
 });
 

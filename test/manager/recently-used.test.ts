@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { InvalidArgumentError } from "../../src/core/errors.ts";
-import { HTTPPoolKey } from "../../src/manager/pool-key.ts";
-import { hashKey, RecentlyUsedContainer } from "../../src/manager/recently-used.ts";
+import { HTTPPoolKey, hashKey } from "../../src/manager/pool-key.ts";
+import { RecentlyUsedContainer } from "../../src/manager/recently-used.ts";
 
 const SEED = { seed: 20260101 };
 
@@ -239,6 +239,13 @@ test("no two different keys have one hash", () => {
     fc.property(key, key, (a, b) => (hashKey(a) === hashKey(b)) === same(a, b)),
     { ...SEED, numRuns: 2000 },
   );
+});
+
+test("hash says which keys are equal", () => {
+  const container = new RecentlyUsedContainer<string, number>({ hash: (key) => key.toLowerCase() });
+  container.set("A", 1).set("a", 2);
+  assert.deepEqual([container.size, container.get("A"), container.keys()], [1, 2, ["a"]]);
+  assert.equal(container.delete("A"), true);
 });
 
 type Step = ["get" | "has" | "peek" | "delete", number] | ["set", number, object] | ["clear"];

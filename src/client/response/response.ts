@@ -142,6 +142,27 @@ export class HTTPResponse {
     this.complete(data, wireBytes, trailers);
   }
 
+  /** @internal As `preload`, but a body that fails, or is larger than `most` bytes, is given up; what has come stays. */
+  async preloadAtMost(most: number): Promise<void> {
+    if (!this.#streamed) return;
+    const pieces: Buffer[] = [];
+    let size = 0;
+    try {
+      for await (const piece of this.stream()) {
+        pieces.push(piece);
+        size += piece.length;
+        if (size > most) break;
+      }
+    } catch {
+      // The error that the answer is for counts, not its body.
+    }
+    const { wireBytes, trailers } = this.#reader!.source;
+    this.releaseConn();
+    this.#reader = null;
+    this.#streamed = false;
+    this.complete(Buffer.concat(pieces), wireBytes, trailers);
+  }
+
   /** @internal Keeps the connection until `releaseConn` (urllib3's `release_conn=False`). */
   hold(connection: Connection | null): void {
     this.#held = connection;
@@ -209,6 +230,7 @@ export class HTTPResponse {
     if (this.status < 400) return this;
     throw new ResponseError(`${this.status} ${this.reason}`.trim(), {
       status: this.status,
+      response: this,
       phase: "head",
     }).describe({
       method: this.method,
