@@ -3,7 +3,16 @@
 export type { Fetch, FetchBase, FetchOptions } from "./adapters/fetch/create-fetch.ts";
 export { type CredentialsEncoding, type MakeHeadersOptions, makeHeaders } from "./body/make-headers.ts";
 export type { BodyPart } from "./body/request/encode.ts";
-export * from "./body/request/fields.ts";
+export {
+  type FieldData,
+  type FieldHeaders,
+  type FieldValue,
+  type FileField,
+  formatMultipartHeaderParam,
+  guessContentType,
+  type MultipartHeaders,
+  RequestField,
+} from "./body/request/fields.ts";
 export { encodeMultipartFormdata, type Fields, type MultipartBody } from "./body/request/multipart.ts";
 export type { OnProgress, Progress } from "./body/request/progress.ts";
 export type { QuerySource, QueryValue } from "./body/request/urlencode.ts";

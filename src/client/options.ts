@@ -127,7 +127,7 @@ export interface PoolManagerOptions extends PoolOptions, ProxyOptions {
 /** A body that can be sent as it stands. */
 export type BodySourceLike =
   | string
-  | Uint8Array
+  | ArrayBufferView
   | ArrayBuffer
   | Blob
   | URLSearchParams

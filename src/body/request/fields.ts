@@ -64,8 +64,7 @@ const FILE_FIELD_KEYS: ReadonlySet<string> = new Set(["filename", "data", "conte
 /** Text that ends in an extension. */
 const FILENAME = /^[^\s/][^/\n]*\.[a-z][a-z0-9]{0,9}$/i;
 
-const LIST_ADVICE =
-  ": for several values give pairs, [[name, value], [name, value]]; for a file { filename, data, contentType }";
+const LIST_ADVICE = "; a file can be given as { filename, data, contentType } too";
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const FORBIDDEN = /[\r\n\0]/;
@@ -96,7 +95,7 @@ export class RequestField {
 
   /**
    * A form field from its name and one of the forms of a value, headers set. Throws `InvalidArgumentError` for what is
-   * none, such as a list of several values.
+   * none, such as a list of another length.
    */
   static fromTuples(name: string, value: FieldValue): RequestField {
     if (Array.isArray(value)) return fromList(name, value);
@@ -172,7 +171,7 @@ function fromFileField(name: string, field: FileField): RequestField {
   );
 }
 
-/** `[filename, data]` or `[filename, data, contentType]`; a list of texts is taken for one only if it looks like it. */
+/** `[filename, data]` or `[filename, data, contentType]`. */
 function fromList(name: string, value: readonly unknown[]): RequestField {
   if (value.length !== 2 && value.length !== 3) {
     throw new InvalidArgumentError(
@@ -184,11 +183,6 @@ function fromList(name: string, value: readonly unknown[]): RequestField {
     FieldData,
     string | null | undefined,
   ];
-  if (isListOfTexts(value)) {
-    throw new InvalidArgumentError(
-      `the value of a field of a multipart form is a list of texts that does not look like [filename, data]${LIST_ADVICE}`,
-    );
-  }
   return fromFile(
     name,
     filename,
@@ -198,16 +192,22 @@ function fromList(name: string, value: readonly unknown[]): RequestField {
 }
 
 /**
- * Whether `list` is rather several values than one file: its items are texts, and neither is the first alone a name
- * with an extension, nor the third a media type.
+ * Whether `value` is a list of values rather than one file: it holds texts, numbers and booleans only, and neither is it
+ * two long and begins with a name that has an extension, nor three with a media type at the end. Two names with extensions
+ * are values.
  */
-function isListOfTexts(list: readonly unknown[]): boolean {
-  const [filename, data, contentType] = list;
-  if (typeof filename !== "string" || typeof data !== "string" || contentType === null) return false;
-  if (typeof contentType === "string") return !contentType.includes("/");
+export function isListOfValues(value: unknown): value is readonly unknown[] {
+  if (!Array.isArray(value) || !value.every(isScalar)) return false;
+  const [filename, data, contentType] = value as unknown[];
+  if (value.length === 3) return typeof contentType !== "string" || !contentType.includes("/");
+  if (value.length !== 2 || typeof filename !== "string") return true;
   // One that cannot be written is refused where it is written.
   if (filename === "" || FORBIDDEN.test(filename)) return false;
-  return !FILENAME.test(filename) || FILENAME.test(data);
+  return !FILENAME.test(filename) || FILENAME.test(String(data));
+}
+
+function isScalar(value: unknown): boolean {
+  return ["string", "number", "bigint", "boolean"].includes(typeof value);
 }
 
 function isFileField(value: unknown): value is FileField {

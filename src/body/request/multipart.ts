@@ -2,7 +2,13 @@
 
 import { randomBytes } from "node:crypto";
 import { InvalidArgumentError, InvalidHeader } from "../../core/errors.ts";
-import { type FieldData, type FieldValue, formatMultipartHeaderParam, RequestField } from "./fields.ts";
+import {
+  type FieldData,
+  type FieldValue,
+  formatMultipartHeaderParam,
+  isListOfValues,
+  RequestField,
+} from "./fields.ts";
 import { type FormPart, PartsPayload } from "./parts.ts";
 import {
   asPair,
@@ -18,14 +24,17 @@ import {
 import { blobPayload, FilePayload, IterablePayload, ReadStreamPayload } from "./sources.ts";
 
 /**
- * Fields of a form: by name, or pairs and `RequestField`s in the order they are to have. A value of `null` or
- * `undefined` leaves its field out.
+ * Fields of a form: by name, or pairs and `RequestField`s in the order they are to have. A list of texts or
+ * numbers repeats its field, unless it looks like `[filename, data]`. `null` and `undefined` leave their field out.
  */
 export type Fields =
-  | Readonly<Record<string, FieldValue | null | undefined>>
-  | Iterable<readonly [name: string, value: FieldValue | null | undefined] | RequestField>
+  | Readonly<Record<string, FieldValue | FieldValues | null | undefined>>
+  | Iterable<readonly [name: string, value: FieldValue | FieldValues | null | undefined] | RequestField>
   // Types declared as interfaces have no index signature.
   | object;
+
+/** Several values of one field. */
+type FieldValues = readonly (string | number | bigint | boolean)[];
 
 /** A form ready to be sent. */
 export interface MultipartBody {
@@ -87,8 +96,10 @@ function* requestFields(fields: Fields): Generator<RequestField> {
       continue;
     }
     const [name, value] = asPair(item);
-    if (value === undefined || value === null) continue;
-    yield RequestField.fromTuples(String(name), value as FieldValue);
+    for (const single of isListOfValues(value) ? value : [value]) {
+      if (single === undefined || single === null) continue;
+      yield RequestField.fromTuples(String(name), single as FieldValue);
+    }
   }
 }
 
