@@ -113,7 +113,7 @@ function planHttpProxy(origin: Origin, options: PoolOptions, proxy: Url): Plan {
   const { defaults } = origin;
   const { maxHeaderSize } = route;
   const authority = `${bracketHost(origin.host)}:${origin.port}`;
-  const settings = { authority, headers, auth, defaults, maxHeaderSize };
+  const settings = { authority, proxyHost: host, headers, auth, defaults, maxHeaderSize };
   const tunnel: ProxyTunnel = { tls: origin.tls, begin: () => new ConnectTunnel(settings) };
   return { route: { ...route, tunnel }, proxy: new TunnelledFields(), proxyName: proxyName(proxy) };
 }

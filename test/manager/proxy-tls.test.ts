@@ -204,3 +204,37 @@ describe("the name in the proxy's certificate", () => {
     assert.equal((await manager.request("GET", "http://origin.test/")).status, 200);
   });
 });
+
+describe("a client certificate that is wanted and not given: the message names who wants it", () => {
+  const wants = { requestCert: true, rejectUnauthorized: true, ca: proxies.cert };
+  for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
+    it(`${maxVersion}: the origin behind an http proxy, and behind an https proxy`, async () => {
+      await using origin = await startHttp(() => "inside", {
+        tls: { ...originIdentity, ...wants, maxVersion },
+      });
+      for (const tls of [undefined, proxyIdentity]) {
+        await using proxy = await startRogueProxy(
+          () => ({ tunnel: { port: origin.port } }),
+          tls === undefined ? {} : { tls },
+        );
+        await using manager = new ProxyManager(proxy.url, { caCertData: both, retries: false });
+        await assert.rejects(manager.request("GET", "https://localhost/"), (error) => {
+          assert.ok(error instanceof SSLError && error.deterministic, String(error));
+          return /TLS with 'localhost' failed: .*certificate/.test(error.message);
+        });
+      }
+    });
+
+    it(`${maxVersion}: the https proxy`, async () => {
+      await using proxy = await startRogueProxy(undefined, {
+        tls: { ...proxyIdentity, ...wants, maxVersion },
+      });
+      await using manager = new ProxyManager(proxy.url, { caCertData: both, retries: false });
+      await assert.rejects(manager.request("GET", "https://origin.test/"), (error) => {
+        assert.ok(error instanceof ProxyError && error.cause instanceof SSLError, String(error));
+        assert.ok(error.cause.deterministic);
+        return /proxy.* TLS with '127\.0\.0\.1' failed: .*certificate/.test(error.message);
+      });
+    });
+  }
+});

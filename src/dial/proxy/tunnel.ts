@@ -9,6 +9,7 @@
  */
 
 import type { Socket } from "node:net";
+import { isTlsError, toSslError } from "../../connection/tls-errors.ts";
 import {
   AddressBlockedError,
   HTTPError,
@@ -33,6 +34,8 @@ const LONGEST_REFUSAL = 65_536;
 export interface TunnelSettings {
   /** `host:port` of the origin, IPv6 addresses in brackets. */
   readonly authority: string;
+  /** The proxy's, for messages. */
+  readonly proxyHost: string;
   /** Fields for the proxy. */
   readonly headers: HTTPHeaderDict | null;
   readonly auth: ProxyAuth | null;
@@ -172,6 +175,11 @@ class ConnectExchange implements ResponseSink {
   #failed(cause: Error): Error | null {
     // A proxy that closes with bytes unread resets.
     if (this.#endsAfterChallenge()) return null;
+    if (isTlsError(cause)) {
+      // Under TLS 1.3 a proxy refuses a client's certificate after the handshake.
+      const error = toSslError(cause, this.#settings.proxyHost);
+      return refusal(error.message, error);
+    }
     return refusal(`Connection aborted: ${cause.message}`, new ProtocolError(cause.message, { cause }));
   }
 
