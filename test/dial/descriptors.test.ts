@@ -15,11 +15,14 @@ async function runWith(limit: number, code: string): Promise<string> {
   return stdout.trim();
 }
 
+/** Enough for Node to load all modules at once. */
+const LIMIT = 256;
+
 const skip = process.platform === "linux" ? false : "needs ulimit and 127.0.0.0/8";
 
 test("a look-up that fails for want of descriptors says so", { skip }, async () => {
   const printed = await runWith(
-    60,
+    LIMIT,
     `import { openSync } from "node:fs";
     import { PoolManager } from ${index};
     try { for (;;) openSync("/dev/null", "r"); } catch {}
@@ -32,7 +35,7 @@ test("a look-up that fails for want of descriptors says so", { skip }, async () 
 
 test("a look-up that fails although there are descriptors does not blame them", { skip }, async () => {
   const printed = await runWith(
-    60,
+    LIMIT,
     `import { PoolManager } from ${index};
     const manager = new PoolManager({ retries: false });
     const error = await manager.request("GET", "http://no.such.host.invalid:1/").catch((thrown) => thrown);
@@ -44,10 +47,12 @@ test("a look-up that fails although there are descriptors does not blame them", 
 test("idle connections make room for a look-up", { skip }, async () => {
   await using origin = await startHttp(() => "x", { host: "0.0.0.0" });
   const printed = await runWith(
-    60,
+    LIMIT,
     `import { PoolManager } from ${index};
-    const manager = new PoolManager(200, { retries: false });
-    for (let i = 1; i <= 80; i++) await manager.request("GET", "http://127.0.1." + i + ":${origin.port}/");
+    const manager = new PoolManager(500, { retries: false });
+    for (let i = 0; i < 300; i++) {
+      await manager.request("GET", "http://127.0." + (1 + i % 2) + "." + (1 + i / 2 | 0) + ":${origin.port}/");
+    }
     const { status } = await manager.request("GET", "http://localhost:${origin.port}/");
     console.log(status);
     process.exit();`,
