@@ -316,7 +316,7 @@ export class HTTPConnectionPool extends RequestMethods {
     if (text === "*") return this.hop("*", origin);
     if (url.host === null) return this.hop(url.requestUri, origin + url.requestUri);
     const target = `${url.scheme ?? "http"}://${url.netloc}${url.requestUri}`;
-    return this.hop(target, target, url.netloc!);
+    return this.hop(withoutZone(target), target, url.netloc!);
   }
 
   /** Where redirects lead: elsewhere only if the caller says so, and by the manager if there is one. */

@@ -33,7 +33,7 @@ export function isIPLiteral(text: string): boolean {
 }
 
 /**
- * `host` in its normal form if `scheme` is http, https or `null`: lower-case, non-ASCII labels as A-labels, needless
+ * `host` in its normal form if `scheme` is http, https or `null`: lower-case, names beyond ASCII mapped by UTS 46, needless
  * triplets decoded, `%25` before an IPv6 zone as `%`. Hosts of other schemes stay as they are. IPv6 addresses keep
  * their brackets, or their lack of them. Throws `LocationParseError`, for control characters whatever the scheme.
  */
@@ -102,10 +102,10 @@ function decodeUnreserved(triplet: string): string {
 
 /** As the platform maps names (UTS 46): A-labels, and full-width and compatibility forms in their plain ones. */
 function toASCII(name: string): string {
-  // No A-label could be valid of a label that long, and Punycode takes quadratic time.
+  // A label that long has no valid A-label, and Punycode takes quadratic time.
   const tooLong =
     name.length > LONGEST_NAME || name.split(DOT).some((label) => label.length > 2 * LONGEST_LABEL);
-  // The platform reads a name whose last label is a number as an IPv4 address, in any of its spellings; not with another one behind.
+  // The platform reads a name whose last label is a number as an IPv4 address. The label ".a" prevents that.
   const ascii = tooLong ? "" : domainToASCII(`${name}.a`).slice(0, -2);
   if (ascii === "" || ascii.split(".").some((label) => label.length > LONGEST_LABEL)) {
     throw new LocationParseError(`Name ${quote(name)} is not a valid internationalized domain name`);

@@ -1,4 +1,4 @@
-/** A way to the first hop that the caller opens: a stream of his own in place of a dial, or a whole connection. */
+/** The option `connect`: the caller opens the way to the first hop, as a stream in place of a dial, or as a whole connection. */
 
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
@@ -83,7 +83,7 @@ export class CustomDial implements Connecting {
 
   async #run(connect: ConnectFunction, target: ConnectTarget): Promise<void> {
     try {
-      // What fails at once is still reported later.
+      // A failure is never reported within the constructor.
       await null;
       const given: unknown = await connect(target);
       if (isStream(given)) this.#take(given);
@@ -139,7 +139,7 @@ function kindOf(value: unknown): string {
   return isObject(value) ? (value.constructor?.name ?? "an object") : String(value);
 }
 
-/** `stream` with what sockets have besides: streams keep no program alive, so there is nothing to do. */
+/** `stream` with the methods that sockets have besides. A stream keeps no program alive: they do nothing. */
 function asSocket(stream: Duplex): Socket {
   const socket = stream as Socket;
   for (const name of ["ref", "unref"] as const) {

@@ -5,7 +5,7 @@ import type { HTTPError } from "../core/errors.ts";
 
 /** Something under way that can be given up. It has no time limit: whoever waits for it has one, and aborts it. */
 export interface Connecting {
-  /** Nothing is reported any more. `timeout`: what its last waiter was told, whose time was over. */
+  /** Gives up: nothing is reported any more. `timeout`: the error of its last waiter, whose connect timeout was over. */
   abort(timeout?: HTTPError): void;
   /** Keeps the process alive meanwhile (the default). */
   ref(): void;

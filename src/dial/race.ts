@@ -34,7 +34,7 @@ export type { SourceAddress } from "./socket-attempt.ts";
 /** RFC 8305's "Connection Attempt Delay" in ms. */
 const ATTEMPT_DELAY = 250;
 
-/** How long in ms a failure counts. */
+/** How long (ms) a failed address is tried last. */
 const FAILURE_TTL = 60_000;
 const MOST_FAILURES = 512;
 
@@ -75,7 +75,7 @@ export interface Dial {
   abort(timeout?: Error): void;
   /** Keeps the program alive while it dials (the default). */
   ref(): void;
-  /** Lets the program end before. */
+  /** Lets the program end meanwhile. */
   unref(): void;
   /** The error for somebody whose connect timeout of so many ms is over: where the dial stands now. */
   timeoutError(connectTimeout: number): ConnectTimeoutError;
@@ -140,7 +140,7 @@ class Race implements Dial {
     this.#options = options;
     this.#done = done;
     this.#startedAt = options.clock.now();
-    // What fails at once is still reported later.
+    // A failure is never reported within the constructor.
     queueMicrotask(() => this.#start());
   }
 
@@ -194,7 +194,7 @@ class Race implements Dial {
 
   #query(): ResolveOptions {
     const { clock, lookup, dnsCache, sourceAddress, family } = this.#options;
-    // From an address of one family only that family can be reached.
+    // Only the family of the source address can be reached from it.
     const source = isIP(sourceOf(sourceAddress)?.address ?? "") as 0 | 4 | 6;
     return { clock, lookup, dnsCache, family: family ?? source };
   }
@@ -226,7 +226,7 @@ class Race implements Dial {
   #startDelay(): void {
     const { clock } = this.#options;
     const timer = clock.setTimer(() => {
-      // An attempt may have come through while the program was busy: the sockets are looked at first.
+      // An attempt may have succeeded while the program was busy: the sockets are looked at first.
       clock.afterPoll(() => {
         if (this.#nextAttempt === timer) this.#next();
       });
@@ -311,7 +311,7 @@ class Race implements Dial {
     if ("address" in goal) this.#failed.add(goal.address, this.#port, this.#options.clock.now());
   }
 
-  /** The host may have moved since the answer that is in the cache. */
+  /** The host may have other addresses by now than those in the cache. */
   #forgetAnswer(): void {
     if ("host" in this.#target) this.#options.dnsCache?.forget(this.#target.host, this.#query());
   }

@@ -29,10 +29,10 @@ export interface ResolveOptions {
 /** Exactly one of the two is `null`. */
 export type Resolved = (error: Error | null, addresses: readonly Address[] | null) => void;
 
-/** Somebody may join a look-up under way only so long (ms): one that never ends must not catch everybody. */
+/** How long (ms) others may join a look-up that is under way: one that never ends must not hold all later requests. */
 const SHARED_FOR = 30_000;
 
-/** Answers that were found, by look-up function, family and name. For look-ups of success only. */
+/** Keeps the answers of look-ups that succeeded, by look-up function, family and name. */
 export class DnsCache {
   readonly #ttl: number;
   readonly #maxEntries: number;
@@ -82,9 +82,9 @@ export class DnsCache {
 }
 
 /**
- * Finds the addresses of `host`; an address is its own answer. Calls back once, maybe at once, with
- * `LocationParseError` for what can be no name, `NameResolutionError` where the look-up fails or finds nothing.
- * The function returned gives up: then nothing is called back, and others that wait for the same name still are.
+ * Finds the addresses of `host`; an address is its own answer. Calls back once, maybe at once: with
+ * `LocationParseError` if `host` cannot be a name, `NameResolutionError` if the look-up fails or finds nothing.
+ * The function it returns stops waiting: `done` is not called then. Others who wait for the same name are still called.
  */
 export function resolve(host: string, options: ResolveOptions, done: Resolved): () => void {
   const family = isIP(host);
@@ -108,7 +108,7 @@ function answer(done: Resolved, error: Error | null, addresses: readonly Address
   return () => {};
 }
 
-/** Every label has 1 to 63 characters (RFC 1035 §2.3.4); the root's may stand at the end. */
+/** Whether every label has 1 to 63 characters (RFC 1035 §2.3.4); a dot at the end is allowed. */
 function hasGoodLabels(host: string): boolean {
   const labels = host.replace(/\.$/, "").split(".");
   return labels.every((label) => label.length >= 1 && label.length <= 63);
@@ -124,7 +124,7 @@ function lookupKey(host: string, options: ResolveOptions): string {
   return `${id} ${options.family ?? 0} ${host}`;
 }
 
-/** Read anew each time: tools that watch or cache DNS replace `dns.lookup`. */
+/** `dns.lookup` is read at every call: tools that watch or cache DNS replace it. */
 function lookupOf({ lookup }: ResolveOptions): LookupFunction {
   return lookup ?? (dns.lookup as LookupFunction);
 }
@@ -178,7 +178,7 @@ class SharedLookup {
   }
 
   #end(outcome: Outcome): void {
-    // A look-up function of the user's may call back twice.
+    // The caller's look-up function may call back twice.
     if (this.#outcome !== null) return;
     this.#outcome = outcome;
     this.#onEnd();
@@ -205,10 +205,10 @@ function outcomeOf(found: string | LookupAddress[], family: number): Outcome {
   return { reason: texts.length === 0 ? "no addresses" : `no usable address: ${texts.join(", ")}` };
 }
 
-/** A look-up needs files and sockets of its own: about so many at once. */
+/** About how many file descriptors a look-up needs at once, for files and sockets of its own. */
 const LOOKUP_DESCRIPTORS = 3;
 
-/** Without file descriptors the system says "not found" of every name: then the lack of them is the cause. */
+/** A system without free file descriptors reports every name as not found: the error names the real cause. */
 function failed(error: unknown): Outcome {
   const shortage = descriptorShortage();
   if (shortage === null) return { reason: messageOf(error), cause: error };

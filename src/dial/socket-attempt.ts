@@ -27,7 +27,7 @@ export interface SocketSettings {
 /** What an attempt connects to: an address, or a Unix-domain socket. */
 export type Goal = Address | { readonly path: string };
 
-/** An attempt that came to nothing. */
+/** An attempt that failed. */
 export interface Failure {
   readonly goal: Goal;
   readonly error: Error;
@@ -36,7 +36,7 @@ export interface Failure {
 /** Addresses that a message names. */
 const MOST_NAMES = 8;
 
-/** Codes of failures of the address or the way to it, and not of this machine. */
+/** Codes that tell of the address or the network, and not of this machine. */
 const UNREACHABLE = new Set([
   "EAFNOSUPPORT",
   "ECONNREFUSED",
@@ -48,7 +48,7 @@ const UNREACHABLE = new Set([
   "ETIMEDOUT",
 ]);
 
-/** Codes that say only that this machine has no way there, as for IPv6 where there is none. */
+/** Codes that say only that this machine has no route there, as for IPv6 on a machine without it. */
 const NO_WAY = new Set([
   "EADDRNOTAVAIL",
   "EAFNOSUPPORT",
@@ -63,12 +63,12 @@ export function isUnreachable(error: Error): boolean {
   return UNREACHABLE.has(codeOf(error));
 }
 
-/** The first error, but rather one of an address that there is a way to. */
+/** The first error of an address that there is a route to; else the first one. */
 export function tellingError(failures: readonly Failure[]): Error | undefined {
   return (failures.find(({ error }) => !NO_WAY.has(codeOf(error))) ?? failures[0])?.error;
 }
 
-/** The error of a dial none of whose attempts came through (urllib3's `NewConnectionError`). */
+/** The error of a dial all of whose attempts failed (urllib3's `NewConnectionError`). */
 export function connectionError(failures: readonly Failure[], port: number): NewConnectionError {
   const cause = tellingError(failures) ?? new Error("no address to try");
   const goals = failures.length > 1 ? failures.map(({ goal }) => goal) : [];

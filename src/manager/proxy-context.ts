@@ -33,6 +33,8 @@ function chosenProxy(proxy: ProxyUrl | ProxyFunction, { scheme, host, port }: Po
   if (typeof proxy !== "function") return parseProxyUrl(proxy);
   const chosen = proxy(absoluteUrl(new Url({ scheme, host: bracketHost(host), port: port ?? null })));
   if (isThenable(chosen)) {
+    // Nobody waits for it: its rejection must not end the process.
+    Promise.resolve(chosen).catch(() => {});
     const text = "The proxy is promised only: look the pool up with { proxy: url } in poolKwargs";
     throw new InvalidArgumentError(text);
   }

@@ -1,10 +1,11 @@
 /** Names from outside that objects inherit, and promises that nobody waits for. */
 
 import assert from "node:assert/strict";
+import net from "node:net";
 import { describe, it } from "node:test";
-import { PoolManager, URLSchemeUnknown } from "../../src/index.ts";
+import { HTTPConnectionPool, PoolManager, URLSchemeUnknown } from "../../src/index.ts";
 import { settle } from "../kit/clock.ts";
-import { startHttp } from "../kit/http-origin.ts";
+import { type OriginRequest, startHttp } from "../kit/http-origin.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 
 leakGate();
@@ -28,7 +29,32 @@ describe("a scheme that every object has as a property", () => {
   }
 });
 
+describe("an IPv6 zone", () => {
+  it("stays here in a request for another host than the pool's", async () => {
+    await using origin = await startHttp(() => "x");
+    await using pool = new HTTPConnectionPool("127.0.0.1", origin.port);
+    const response = await pool.urlopen("GET", "http://[fe80::1%25eth0]:8080/%61", { assertSameHost: false });
+    const [{ target, header }] = origin.received as [OriginRequest];
+    assert.deepEqual([target, header("host")], ["http://[fe80::1]:8080/%61", "[fe80::1]:8080"]);
+    assert.equal(response.url, "http://[fe80::1%eth0]:8080/%61");
+  });
+
+  it("stays here in a direct request: Host", async () => {
+    await using origin = await startHttp(() => "x");
+    await using manager = new PoolManager({ connect: () => net.connect(origin.port, "127.0.0.1") });
+    await manager.request("GET", "http://[fe80::1%25eth0]:8080/");
+    assert.equal(origin.received[0]!.header("host"), "[fe80::1]:8080");
+  });
+});
+
 describe("a promised proxy", () => {
+  it("that fails beside a look-up, which cannot wait for it, ends no process", async () => {
+    const manager = new PoolManager({ proxy: () => Promise.reject(new Error("no such proxy")) });
+    assert.throws(() => manager.connectionFromUrl("http://x.test/"), /promised only/);
+    // The test runner fails the test for a rejection that nobody handles.
+    await settle();
+  });
+
   it("that fails beside an option that is refused ends no process", async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown): void => void unhandled.push(reason);

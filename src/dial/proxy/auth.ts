@@ -20,7 +20,7 @@ const HASHES: ReadonlyMap<string, string> = new Map([
   ["md5-sess", "md5"],
 ]);
 
-/** What is kept of a Digest challenge. */
+/** A Digest challenge that is being answered. */
 interface Digest {
   readonly params: ReadonlyMap<string, string>;
   readonly algorithm: string;
@@ -50,7 +50,7 @@ export class ProxyAuth {
     return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
   }
 
-  /** Takes the values of Proxy-Authenticate of a 407. False if there is nothing in them that can be answered anew. */
+  /** Takes the values of Proxy-Authenticate of a 407. False if none can be answered anew. */
   accept(values: readonly string[]): boolean {
     const offered = values
       .flatMap(parseChallenges)
@@ -109,7 +109,7 @@ function rank({ algorithm }: Digest): number {
   return [...HASHES.keys()].indexOf(algorithm.toLowerCase());
 }
 
-/** As a field value can hold it: names that are not ASCII go as UTF-8 (RFC 7616 §4). */
+/** `text` as a quoted string; characters that are not ASCII are sent as UTF-8 (RFC 7616 §4). */
 function quoted(text: string): string {
   return `"${Buffer.from(text).toString("latin1").replace(/["\\]/g, "\\$&")}"`;
 }

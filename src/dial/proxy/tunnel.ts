@@ -166,7 +166,7 @@ class ConnectExchange implements ResponseSink {
     else this.step.end(null);
   }
 
-  /** It did not mean to keep the connection on which it asked for credentials: they go on a new one. */
+  /** Whether the proxy gave up the connection on which it asked for credentials: they are sent on a new one. */
   #endsAfterChallenge(): boolean {
     this.#again ||= this.#challenged || (this.#asked > 1 && !this.#parser.started);
     return this.#again;

@@ -102,7 +102,7 @@ function matchName(pattern: string, hostname: string, strict: boolean): boolean 
 /** `first` has one wildcard. */
 function matchLabel(first: string, label: string, host: string): boolean {
   if (first === "*") return true;
-  // In an A-label the letters do not mean themselves (RFC 6125 §7.2).
+  // The letters of an A-label are an encoding: part of one cannot be compared (RFC 6125 §7.2).
   if (first.startsWith("xn--") || host.startsWith("xn--")) return first === label;
   const [before, after] = first.split("*") as [string, string];
   return label.length >= before.length + after.length && label.startsWith(before) && label.endsWith(after);
@@ -126,7 +126,7 @@ function mismatch(hostname: string, names: readonly AltName[]): string {
   return `hostname '${hostname}' doesn't match ${either}${quoted.join(", ")}${addressHint(hostname, names)}`;
 }
 
-/** A certificate that has an address as a DNS name looks right, and is not (RFC 9110 §4.3.5). */
+/** Explains the refusal of a certificate that has an address as a DNS name (RFC 9110 §4.3.5). */
 function addressHint(hostname: string, names: readonly AltName[]): string {
   const address = packHost(unwrapAddress(hostname));
   if (address === null) return "";
@@ -153,13 +153,13 @@ function tlsError(message: string, cause?: unknown): SSLError {
   });
 }
 
-/** Most warnings of one process: each names a host. */
+/** Most warnings that one process gives: each names a host. */
 const MOST_WARNINGS = 1000;
 
 const given = new Set<string>();
 let silent = false;
 
-/** No insecure setting is warned of any more in this process (urllib3's `disable_warnings`). */
+/** Turns off the warnings about insecure settings for this process (urllib3's `disable_warnings`). */
 export function disableWarnings(): void {
   silent = true;
 }

@@ -59,7 +59,7 @@ function directoryNames(directory: string, option: string): string[] {
   return attempt(`${option} ${directory}`, () => readdirSync(directory)).sort();
 }
 
-/** Directories of certificates are full of links, some of them to files that have gone. */
+/** The bytes of a file; `null` if a link in the directory leads to a file that is gone, or to a directory. */
 function readIfThere(file: string): Buffer | null {
   try {
     return readFileSync(file);
@@ -72,7 +72,7 @@ function readIfThere(file: string): Buffer | null {
 function certificatesOf(data: Uint8Array, source: string): string[] {
   // A DER certificate is a SEQUENCE; PEM is text.
   const found = data[0] === 0x30 ? splitDer(data).map(toPem) : pemBlocks(data);
-  // Node itself skips silently what it cannot read.
+  // Node skips certificates that it cannot read, without an error.
   attempt(source, () => {
     for (const certificate of found) {
       if (!certificate.includes("BEGIN TRUSTED")) new X509Certificate(certificate);

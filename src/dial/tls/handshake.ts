@@ -44,7 +44,7 @@ export class TlsPeer {
     socket.once("secureConnect", () => {
       if (step.over) return;
       const error = verifyPeer(socket, settings);
-      // Who resumes a session is not checked anew: only a peer that passed may leave one.
+      // Node does not verify a resumed session again: only a peer that passed may leave one.
       if (error === null) this.#keepSessions(socket);
       step.end(error);
     });
@@ -56,13 +56,13 @@ export class TlsPeer {
     const session = this.#sessions.take();
     const resumed = session === undefined ? {} : { session };
     const socket = connect({ ...wire, ...this.#settings.connect, ...resumed });
-    // Without a listener during the handshake Node lets sessions of TLS 1.2 go.
+    // Node drops sessions of TLS 1.2 unless there is a listener during the handshake.
     return socket.on("session", ignore);
   }
 
   #keepSessions(socket: TLSSocket): void {
     socket.on("session", (ticket: Buffer) => this.#sessions.add(ticket));
-    // Resuming one of TLS 1.2 brings no other, but it may be used again.
+    // Resuming a session of TLS 1.2 brings no new one, but the same one may be used again.
     const session = socket.getProtocol() === "TLSv1.2" && socket.isSessionReused() && socket.getSession();
     if (session) this.#sessions.add(session);
   }

@@ -118,7 +118,7 @@ export function buildTlsSettings(options: TlsOptions, host: string): TlsSettings
  * What is left to verify on 'secureConnect': `null` if the peer is the one meant. Node asks `checkServerIdentity` only
  * if it rejects bad chains, so without that a fingerprint is compared here.
  *
- * A peer that fails leaves no session: Node emits 'session' after 'secureConnect', and who resumes is not checked anew.
+ * A peer that fails leaves no session: Node emits 'session' after 'secureConnect', and does not verify a resumed session again.
  */
 export function verifyPeer(socket: TLSSocket, settings: TlsSettings): SSLError | null {
   const error = peerError(socket, settings);
@@ -132,7 +132,7 @@ function peerError(socket: TLSSocket, settings: TlsSettings): SSLError | null {
       ? null
       : new SSLError(`${socket.authorizationError}`, { phase: "tls", deterministic: true });
   }
-  // Of a resumed session Node knows no certificate; it was compared when the session was made.
+  // Node has no certificate for a resumed session; it was compared when the session was made.
   if (!settings.verified || socket.isSessionReused()) return null;
   return settings.checkPeer(socket.getPeerCertificate()) ?? null;
 }
@@ -147,7 +147,7 @@ export class SessionCache {
     return this.#sessions.pop();
   }
 
-  /** Keeps what a socket gave with 'session'. Only of a peer that {@link verifyPeer} has passed. */
+  /** Keeps a session that a socket emitted. The peer must have passed {@link verifyPeer}. */
   add(session: Buffer): void {
     if (this.#sessions.push(session) > SessionCache.#MOST) this.#sessions.shift();
   }
@@ -236,11 +236,11 @@ function defaultMinimum(): SecureVersion {
   return tls.DEFAULT_MIN_VERSION === "TLSv1.3" ? "TLSv1.3" : "TLSv1.2";
 }
 
-/** What is given replaces Node's roots: somebody who names the authorities to trust means no others. */
+/** The authorities that are given replace Node's roots. */
 function authorities({ caCerts, caCertDir, caCertData }: TlsOptions): SecureContextOptions {
   if (![caCerts, caCertDir, caCertData].some(isGiven)) return {};
   return {
-    // A certificate that is given is trusted, whoever issued it: an intermediate, or a server's own.
+    // Trusts every certificate that is given, also an intermediate or a server's own, whoever issued it.
     allowPartialTrustChain: true,
     ca: [
       ...(isGiven(caCerts) ? readCertificates(caCerts, "caCerts") : []),
@@ -258,7 +258,7 @@ function clientCertificate({ certFile, keyFile, keyPassword }: TlsOptions): Secu
   const cert = readFile(certFile, "certFile");
   const key = isGiven(keyFile) ? readFile(keyFile, "keyFile") : cert;
   if (!isGiven(keyPassword)) {
-    // Otherwise OpenSSL would say so in words that nobody understands.
+    // OpenSSL's own message does not say that a password is missing.
     if (!key.includes("ENCRYPTED")) return { cert, key };
     throw new SSLError("Client private key is encrypted, password is required", {
       phase: "tls",
