@@ -168,6 +168,11 @@ export class HTTPConnectionPool extends RequestMethods {
     }
   }
 
+  /** Whether `close` was called. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   /** Whether `url` is a path, or has this pool's scheme, host and port. */
   isSameHost(url: UrlLike): boolean {
     return isPath(url) || this.#owns(parseUrl(url));
@@ -221,6 +226,11 @@ export class HTTPConnectionPool extends RequestMethods {
   retire(): void {
     this.#pool.retire();
     this.#commons.sweep();
+  }
+
+  /** @internal Keeps connections again: the manager has taken it back. */
+  revive(): void {
+    this.#pool.revive();
   }
 
   get inner(): Pool {

@@ -3,6 +3,7 @@
 import { setMaxListeners } from "node:events";
 import { DeadlineError } from "../core/errors.ts";
 import { type CoarseTimers, TimerEntry } from "../core/timers.ts";
+import { Link } from "../pool/linked-list.ts";
 
 const known = new WeakSet<AbortSignal>();
 
@@ -20,6 +21,8 @@ export interface Stoppable {
 
 /** Watches over one request. */
 export class Guard {
+  /** Its place among the requests under way. */
+  readonly link: Link<Stoppable> = new Link<Stoppable>(this);
   #current: Stoppable | null = null;
   #stopped = false;
   #reason: unknown;
@@ -29,7 +32,7 @@ export class Guard {
   constructor(signal: AbortSignal | null, deadline: number, timers: CoarseTimers) {
     this.#signal = signal;
     if (signal !== null) {
-      if (signal.aborted) this.#stop(signal.reason);
+      if (signal.aborted) this.stop(signal.reason);
       else {
         allowMany(signal);
         signal.addEventListener("abort", this, { once: true });
@@ -37,7 +40,7 @@ export class Guard {
     }
     if (deadline !== Number.POSITIVE_INFINITY && !this.#stopped) {
       this.#deadline = new TimerEntry(() =>
-        this.#stop(new DeadlineError(`Request did not end within its deadline of ${deadline} ms`)),
+        this.stop(new DeadlineError(`Request did not end within its deadline of ${deadline} ms`)),
       );
       timers.arm(this.#deadline, deadline);
     }
@@ -68,10 +71,11 @@ export class Guard {
 
   /** The signal's listener. */
   handleEvent(): void {
-    this.#stop(this.#signal?.reason);
+    this.stop(this.#signal?.reason);
   }
 
-  #stop(reason: unknown): void {
+  /** Ends the request with `reason`. */
+  stop(reason: unknown): void {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#reason = reason;

@@ -88,7 +88,7 @@ class Journey implements Judge, Settler {
   /** ms before the next attempt. */
   wait: number = 0;
   readonly #router: Router;
-  readonly #guard: Guard | null;
+  readonly #guard: Guard;
   #call: Call;
   /** `null` until its hop is known and its body is made. */
   #message: Message | null = null;
@@ -131,8 +131,7 @@ class Journey implements Judge, Settler {
     this.clock = router.commons.clock;
     this.#startedAt = this.clock.now();
     retries.budget?.recordRequest();
-    const guarded = signal !== null || deadline !== Number.POSITIVE_INFINITY;
-    this.#guard = guarded ? new Guard(signal, deadline, router.commons.timers) : null;
+    this.#guard = new Guard(signal, deadline, router.commons.timers);
   }
 
   start(): void {
@@ -199,7 +198,7 @@ class Journey implements Judge, Settler {
 
   /** Makes the body of the next attempt, and with it the message. */
   async makeBody(): Promise<void> {
-    this.#guard?.check();
+    this.#guard.check();
     this.#made?.discard?.();
     const making = Promise.resolve(this.#call.makeBody!());
     try {
@@ -213,9 +212,8 @@ class Journey implements Judge, Settler {
 
   /** What the caller's code promises, unless the request is stopped first. */
   #guarded<T>(promise: Promise<T>): Promise<T> {
-    if (this.#guard === null) return promise;
     return new Promise((resolve, reject) => {
-      this.#guard?.watch({ stop: (reason) => reject(this.describe(reason)) });
+      this.#guard.watch({ stop: (reason) => reject(this.describe(reason)) });
       promise.then(resolve, reject);
     });
   }
@@ -229,7 +227,7 @@ class Journey implements Judge, Settler {
       this.#message = writeMessage(this.#call, this.#hop);
     }
     const attempt = new Attempt(this.#message!, this.#call.settings, this.clock, this.#startedAt, queuedAt);
-    this.#guard?.watch(attempt);
+    this.#guard.watch(attempt);
     // Connections that were idle as long as the one that died may be dead too.
     attempt.fresh = this.#reason === "resend";
     attempt.attempt = ++this.#attempts;
@@ -286,7 +284,7 @@ class Journey implements Judge, Settler {
   backOff(): Promise<void> {
     return new Promise((resolve, reject) => {
       // First the watch: it throws if the request was stopped while the last attempt failed.
-      this.#guard?.watch({
+      this.#guard.watch({
         stop: (reason) => {
           timer.cancel();
           if (reason instanceof HTTPError) reason.describe({ phase: "backoff" });
@@ -298,7 +296,7 @@ class Journey implements Judge, Settler {
   }
 
   begin(): void {
-    this.#router.commons.begin();
+    this.#router.commons.begin(this.#guard.link);
     if (trace.requestStart.hasSubscribers) trace.requestStart.publish(this.#facts());
   }
 
@@ -311,8 +309,8 @@ class Journey implements Judge, Settler {
 
   #finish(): void {
     this.#made?.discard?.();
-    this.#guard?.end();
-    this.#router.commons.end();
+    this.#guard.end();
+    this.#router.commons.end(this.#guard.link);
   }
 
   #arrive(response: HTTPResponse): true {
@@ -333,7 +331,7 @@ class Journey implements Judge, Settler {
 
   /** Prepares another attempt after `error`, or throws what the caller gets. */
   recover(error: unknown): void {
-    if (this.#guard?.caused(error) || !(error instanceof Error)) throw this.describe(error);
+    if (this.#guard.caused(error) || !(error instanceof Error)) throw this.describe(error);
     if (this.#reason !== "resend" && this.#maySendAgain(error)) {
       this.#reason = "resend";
       return;

@@ -4,7 +4,7 @@ import { type InspectOptions, inspect } from "node:util";
 import { type Fetch, fetchOver } from "../adapters/fetch/create-fetch.ts";
 import { HTTPConnectionPool, HTTPSConnectionPool, type PoolOwner } from "../client/connection-pool.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
-import { numberOption, ruleOf } from "../client/options-table.ts";
+import { checkOption, numberOption, OPTION_RULES, ruleOf } from "../client/options-table.ts";
 import { type ProxyUrl, plainHost } from "../client/proxy.ts";
 import { type Hop, type PendingHop, prepareCall } from "../client/request.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "../client/request-methods.ts";
@@ -12,22 +12,15 @@ import { exchange, type Router } from "../client/request-run.ts";
 import type { HTTPResponse } from "../client/response/response.ts";
 import { type CallSettings, poolSettings } from "../client/settings.ts";
 import { Commons } from "../client/shared-resources.ts";
-import { LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
+import { ClosedPoolError, LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import { logIfAsked, trace } from "../core/trace.ts";
 import { DEFAULT_PORTS, normalizeHost, parseUrl, type Url, type UrlLike, urlText } from "../core/url.ts";
 import { type DownloadOptions, type DownloadResult, downloadTo } from "../download/download.ts";
 import { Retry } from "../policy/retry.ts";
 import { Timeout } from "../policy/timeout.ts";
-import {
-  absoluteUrl,
-  hopTo,
-  isPlainTarget,
-  isUnder,
-  originEnd,
-  pendingHop,
-  plainHop,
-} from "./destinations.ts";
+import { absoluteUrl, hopTo, pendingHop, plainHop } from "./destinations.ts";
+import { isUnder, type KnownOrigin, KnownOrigins } from "./known-origins.ts";
 import {
   BasePoolKey,
   hashKey,
@@ -48,23 +41,14 @@ import {
 } from "./pool-kwargs.ts";
 import { isThenable, throughProxy, withProxyConfig } from "./proxy-context.ts";
 import { RecentlyUsedContainer } from "./recently-used.ts";
+import { RetiredPools } from "./retired-pools.ts";
 import { inspectManager, type ManagerStats } from "./stats.ts";
 
 /** A class of pools, as `poolClassesByScheme` holds them. */
 export type PoolClass = new (host: string, port?: number | null, options?: PoolOptions) => HTTPConnectionPool;
 
-/** An origin seen in plain form, and the key of its pool. */
-interface KnownOrigin {
-  readonly prefix: string;
-  readonly key: PoolKeyLike;
-  readonly context: PoolContext;
-}
-
 /** The ways from a URL to its pool. */
 const LOOK_UPS = ["connectionFromHost", "connectionFromContext", "connectionFromPoolKey"] as const;
-
-/** Known origins are forgotten all at once: they are cheap to find again. */
-const MAX_KNOWN_ORIGINS = 4096;
 
 /** Makes requests to any host over pools of live connections (urllib3's `PoolManager`). */
 export class PoolManager extends RequestMethods {
@@ -81,13 +65,15 @@ export class PoolManager extends RequestMethods {
   /** Fields of keys that are no options of ours: requests may have them. */
   readonly #ownOptions = new Set<string>();
   readonly #keys = new WeakMap<HTTPConnectionPool, PoolKeyLike>();
-  readonly #known = new Map<string, KnownOrigin>();
-  #last: KnownOrigin | null = null;
+  readonly #origins = new KnownOrigins();
   #lastText = "";
   #lastHop: Hop | null = null;
   /** Of requests whose pool is not known before their proxy is. */
   #settings: CallSettings | null = null;
   #evicted = 0;
+  /** Whether a pool that is dropped now is dropped to make room. */
+  #evicting = false;
+  readonly #retired = new RetiredPools();
   #fetch: Fetch | null = null;
 
   /** `numPools` defaults to 10; it may stand among the options. Throws `InvalidArgumentError`. */
@@ -102,7 +88,7 @@ export class PoolManager extends RequestMethods {
     this.headers = headers ?? {};
     this.pools = new RecentlyUsedContainer({
       maxsize: numberOption(options, "numPools"),
-      disposeFunc: dropPool,
+      disposeFunc: (pool) => this.#drop(pool),
       hash: hashKey,
     });
     this.#connectionPoolKw = this.#observe(frozenValues(poolOptions as PoolKwargs));
@@ -166,11 +152,11 @@ export class PoolManager extends RequestMethods {
     const options = given ?? NO_OPTIONS;
     try {
       const text = urlText(url);
-      const pool = text === this.#lastText ? this.#lastPool() : this.#plainPool(text);
+      const pool = this.#poolOf(text === this.#lastText ? this.#origins.last : this.#origins.find(text));
       if (pool !== null) {
         let hop = this.#lastHop;
         if (text !== this.#lastText || hop === null || hop.pool !== pool.inner) {
-          hop = this.#lastHop = plainHop(pool, text, this.#last!.prefix);
+          hop = this.#lastHop = plainHop(pool, text, this.#origins.last!.prefix);
           this.#lastText = text;
         }
         return this.#send(pool, method, hop, options);
@@ -225,23 +211,62 @@ export class PoolManager extends RequestMethods {
   connectionFromPoolKey(poolKey: PoolKeyLike, context: PoolContext): HTTPConnectionPool {
     const known = this.pools.get(poolKey);
     if (known !== undefined) return known;
-    const pool = this.newPool(context);
-    const { size } = this.pools;
+    const busy = this.#retired.take(hashKey(poolKey));
+    busy?.revive();
+    const pool = busy ?? this.newPool(context);
     this.#keys.set(pool, poolKey);
-    this.pools.set(poolKey, pool);
-    if (this.pools.size === size) this.#evicted++;
+    this.#store(poolKey, pool);
     if (trace.poolOpen.hasSubscribers) trace.poolOpen.publish({ origin: pool.origin });
     return pool;
   }
 
+  #store(key: PoolKeyLike, pool: HTTPConnectionPool): void {
+    this.#evicting = true;
+    try {
+      this.pools.set(key, pool);
+    } finally {
+      this.#evicting = false;
+    }
+  }
+
+  #drop(pool: HTTPConnectionPool): void {
+    if (this.#evicting) {
+      this.#evicted++;
+      const key = this.#keys.get(pool);
+      if (key !== undefined) this.#retired.add(hashKey(key), pool);
+    }
+    pool.retire();
+    if (trace.poolClose.hasSubscribers) trace.poolClose.publish({ origin: pool.origin });
+  }
+
   /** Drops every pool. Idle connections are closed; requests under way finish undisturbed. */
   clear(): void {
+    this.#retired.clear();
     this.pools.clear();
   }
 
-  /** As `clear`; resolves when all requests under way have ended. */
-  async close(): Promise<void> {
+  /**
+   * As `clear`; resolves when all requests under way have ended. Those that are still under way after `timeout` ms
+   * (default: no limit) are ended as `destroy` does. Throws `InvalidArgumentError`.
+   */
+  async close({ timeout = null }: { timeout?: number | null } = {}): Promise<void> {
+    if (timeout !== null) checkOption("timeout", OPTION_RULES.poolTimeout, timeout);
     this.clear();
+    const quiet = this.#commons.quiet();
+    if (timeout === null || timeout === Number.POSITIVE_INFINITY) return quiet;
+    const timer = this.#commons.clock.setTimer(() => void this.destroy(), timeout, true);
+    await quiet;
+    timer.cancel();
+  }
+
+  /**
+   * Ends everything now: drops every pool, and every request under way, its body included, fails with `reason`
+   * (default: a `ClosedPoolError`). Resolves when all have ended. The manager can be used again.
+   */
+  async destroy(reason?: unknown): Promise<void> {
+    this.clear();
+    const text = "The manager was destroyed while the request was under way";
+    this.#commons.stopAll(() => reason ?? new ClosedPoolError(text));
     await this.#commons.quiet();
   }
 
@@ -362,21 +387,8 @@ export class PoolManager extends RequestMethods {
     }
   }
 
-  #lastPool(): HTTPConnectionPool | null {
-    const origin = this.#last;
+  #poolOf(origin: KnownOrigin | null): HTTPConnectionPool | null {
     if (origin === null) return null;
-    return this.pools.get(origin.key) ?? this.connectionFromPoolKey(origin.key, { ...origin.context });
-  }
-
-  /** The pool of a URL whose origin is known and whose target needs no parsing; else `null`. */
-  #plainPool(url: string): HTTPConnectionPool | null {
-    let origin = this.#last;
-    if (origin === null || !isUnder(url, origin.prefix)) {
-      origin = this.#known.get(url.slice(0, originEnd(url))) ?? null;
-      if (origin === null) return null;
-      this.#last = origin;
-    }
-    if (!isPlainTarget(url, origin.prefix.length)) return null;
     return this.pools.get(origin.key) ?? this.connectionFromPoolKey(origin.key, { ...origin.context });
   }
 
@@ -391,14 +403,12 @@ export class PoolManager extends RequestMethods {
     if (!Object.values(this.#connectionPoolKw).every(isStable)) return;
     // Who chooses anew for every request must be asked.
     if (typeof this.#connectionPoolKw.proxy === "function") return;
-    if (this.#known.size >= MAX_KNOWN_ORIGINS) this.#forget();
     const context = this.#context(host, port, scheme, null);
-    this.#known.set(prefix, { prefix, context, key: this.#key({ ...context }) });
+    this.#origins.add({ prefix, context, key: this.#key({ ...context }) });
   }
 
   #forget(): void {
-    this.#known.clear();
-    this.#last = null;
+    this.#origins.clear();
     this.#lastText = "";
     this.#lastHop = null;
     this.#settings = null;
@@ -419,11 +429,6 @@ Object.defineProperty(PoolManager.prototype, inspect.custom, {
 /** The entry for a scheme, which may be any text that a server sent: also "constructor". */
 function own<T>(entries: Readonly<Record<string, T>>, scheme: string): T | undefined {
   return Object.hasOwn(entries, scheme) ? entries[scheme] : undefined;
-}
-
-function dropPool(pool: HTTPConnectionPool): void {
-  pool.retire();
-  if (trace.poolClose.hasSubscribers) trace.poolClose.publish({ origin: pool.origin });
 }
 
 function ignore(): void {}

@@ -133,6 +133,11 @@ export class Pool implements BudgetMember {
     for (const dial of this.#orphans) dial.abort();
   }
 
+  /** Connections are kept again. */
+  revive(): void {
+    this.#retired = false;
+  }
+
   /** Finds or opens connections for the tickets that no dial and no resting connection will serve. */
   pump(): void {
     if (this.#pumping) return;
