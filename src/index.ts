@@ -16,6 +16,7 @@ export {
 export { encodeMultipartFormdata, type Fields, type MultipartBody } from "./body/request/multipart.ts";
 export type { OnProgress, Progress } from "./body/request/progress.ts";
 export type { QuerySource, QueryValue } from "./body/request/urlencode.ts";
+export type { ServerSentEvent } from "./body/response/event-stream.ts";
 export {
   connectionFromUrl,
   HTTPConnectionPool,
@@ -26,6 +27,7 @@ export {
 export * from "./client/options.ts";
 export type { ProxyConfig, ProxyFunction, ProxyUrl, SocksOptions } from "./client/proxy.ts";
 export { RequestMethods } from "./client/request-methods.ts";
+export type { EventRecords, RecordOptions, Records } from "./client/response/records.ts";
 export { HTTPResponse, type HTTPResponseInit, type Informational } from "./client/response/response.ts";
 export type { Timings } from "./client/response/timings.ts";
 export * from "./core/errors.ts";

@@ -84,6 +84,8 @@ function makeHosts(): RequestListener {
     "api.example.com": (request, response, path) => {
       if (path === "/slow") return;
       if (path === "/flaky") send(response, ++flaky < 3 ? 503 : 200, "{}");
+      else if (path === "/rows") send(response, 200, '{"id":1}\n{"id":2}\n', "application/x-ndjson");
+      else if (path === "/events") send(response, 200, "id: 7\ndata: hello\n\n", "text/event-stream");
       else if (request.method === "POST" && path === "/users") send(response, 201, '{"id":7,"name":"Ada"}');
       else echo(request, response);
     },

@@ -20,6 +20,17 @@ export function decodeText(bytes: Buffer, contentType: string | null, fatal: boo
   return decoder.encoding === "windows-1252" ? decodeWindows1252(bytes) : decoder.decode(bytes);
 }
 
+/**
+ * For text that comes in pieces: what makes UTF-8 of it, piece by piece; `null` where it is UTF-8 already. A character that
+ * the last piece leaves unfinished is dropped.
+ */
+export function transcoderFor(contentType: string | null): ((bytes: Buffer) => Buffer) | null {
+  const decoder = decoderFor(charsetOf(contentType), false);
+  if (decoder.encoding === "utf-8") return null;
+  if (decoder.encoding === "windows-1252") return (bytes) => Buffer.from(decodeWindows1252(bytes));
+  return (bytes) => Buffer.from(decoder.decode(bytes, { stream: true }));
+}
+
 /** The first parameter `charset` (RFC 9110 §5.6.6 and §8.3.2). */
 function charsetOf(contentType: string | null): string {
   if (contentType === null || !contentType.includes(";")) return "utf-8";

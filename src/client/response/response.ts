@@ -17,6 +17,14 @@ import { unwatch, watchForgotten } from "./abandoned.ts";
 import type { BodyReader } from "./body-reader.ts";
 import { decodeText } from "./charset.ts";
 import { memoryReader } from "./memory-body.ts";
+import {
+  type EventRecords,
+  eventsOf,
+  jsonLinesOf,
+  linesOf,
+  type RecordOptions,
+  type Records,
+} from "./records.ts";
 import { nodeStream, webStream } from "./streams.ts";
 import type { Stopwatch, Timings } from "./timings.ts";
 
@@ -333,6 +341,24 @@ export class HTTPResponse {
     } finally {
       this.releaseConn();
     }
+  }
+
+  /** The body as lines of text; LF, CRLF and CR end one. Rejects with `ProtocolError` for a line above `maxSize`. */
+  lines(options: RecordOptions = {}): Records<string> {
+    return linesOf(this, options);
+  }
+
+  /** The body as JSON texts, one a line (NDJSON); blank lines are skipped. Rejects with `SyntaxError` for what is none. */
+  jsonLines<T = unknown>(options: RecordOptions = {}): Records<T> {
+    return jsonLinesOf<T>(this, options);
+  }
+
+  /**
+   * The body as server-sent events. Throws `ProtocolError` unless it is text/event-stream. The read timeout counts between
+   * pieces: a request for a quiet stream sets `timeout: { read: null }`.
+   */
+  events(options: RecordOptions = {}): EventRecords {
+    return eventsOf(this, options);
   }
 
   /** The body as a web stream of bytes, always the same one. Cancelling it closes the response. */
