@@ -161,6 +161,15 @@ describe("a failure", () => {
     });
   }
 
+  it("that is the function's fault is no failure of the proxy", async () => {
+    await using manager = new PoolManager({
+      proxy: "http://proxy.test",
+      connect: () => 5 as never,
+      retries: false,
+    });
+    await assert.rejects(manager.request("GET", "http://a.test/"), TypeError);
+  });
+
   it("counts as one of connecting", async () => {
     let calls = 0;
     const { connect } = inMemory(http.createServer(answer));

@@ -33,6 +33,26 @@ test("a look-up that fails for want of descriptors says so", { skip }, async () 
   assert.equal(printed, "NameResolutionError EMFILE true");
 });
 
+test("a certificate file that cannot be opened for want of descriptors may be opened at the next try", {
+  skip,
+}, async () => {
+  const printed = await runWith(
+    LIMIT,
+    `import { openSync } from "node:fs";
+    import { PoolManager } from ${index};
+    const manager = new PoolManager({ retries: false, caCerts: process.execPath });
+    const absent = new PoolManager({ retries: false, caCerts: "/no/such/file" });
+    const told = [];
+    for (const one of [absent, manager]) {
+      const error = await one.request("GET", "https://127.0.0.1:1/").catch((thrown) => thrown);
+      told.push(error.name, error.cause?.code, error.deterministic);
+      try { for (;;) openSync("/dev/null", "r"); } catch {}
+    }
+    console.log(told.join(" "));`,
+  );
+  assert.equal(printed, "SSLError ENOENT true SSLError EMFILE false");
+});
+
 test("a look-up that fails although there are descriptors does not blame them", { skip }, async () => {
   const printed = await runWith(
     LIMIT,

@@ -13,6 +13,7 @@ import { isTlsError, toSslError } from "../../connection/tls-errors.ts";
 import {
   AddressBlockedError,
   HTTPError,
+  InvalidArgumentError,
   ProtocolError,
   ProxyError,
   ReadTimeoutError,
@@ -220,17 +221,17 @@ function timeout(connectTimeout: number): ProxyError {
   return refusal(text, new ReadTimeoutError(text, { phase: "proxy" }));
 }
 
+/** What stays what it is: another try, or another proxy, would not help. */
+const FINAL = [AddressBlockedError, InvalidArgumentError, ProxyError];
+
 /** OpenSSL's words for an answer that is not TLS. */
 const NOT_TLS =
   /wrong[ _]version[ _]number|unknown[ _]protocol|record[ _]layer[ _]failure|packet[ _]length[ _]too[ _]long/i;
 
-/**
- * What failures on the way to `proxy` mean (urllib3's "Unable to connect to proxy"). What `addressFilter` refused stays
- * what it is: another try would not help.
- */
+/** What failures on the way to `proxy` mean (urllib3's "Unable to connect to proxy"). */
 export function proxyFailure(proxy: Url): (error: Error) => Error {
   return (error) => {
-    if (error instanceof AddressBlockedError || error instanceof ProxyError) return error;
+    if (FINAL.some((type) => error instanceof type)) return error;
     const hint =
       proxy.scheme === "https" && NOT_TLS.test(error.message)
         ? ". Your proxy appears to only use HTTP and not HTTPS, try changing your proxy URL to be HTTP"

@@ -122,10 +122,12 @@ function attempt<T>(source: string, read: () => T): T {
   }
 }
 
+/** Another try meets the same, unless only the file descriptors were used up. */
 function tlsError(message: string, cause?: unknown): SSLError {
+  const { code = "" } = (cause ?? {}) as NodeJS.ErrnoException;
   return new SSLError(message, {
     phase: "tls",
-    deterministic: true,
+    deterministic: code !== "EMFILE" && code !== "ENFILE",
     ...(cause === undefined ? {} : { cause }),
   });
 }
