@@ -5,7 +5,6 @@
  */
 
 import { InvalidArgumentError } from "./errors.ts";
-import { type Field, readFieldLines } from "./field-lines.ts";
 
 /** One value; numbers become strings. */
 export type HeaderValue = string | number;
@@ -48,6 +47,17 @@ const CREDENTIALS: ReadonlySet<string> = new Set([
 ]);
 
 const INSPECT: symbol = Symbol.for("nodejs.util.inspect.custom");
+
+/** Spelling and values of one field name. */
+interface Field {
+  readonly name: string;
+  readonly values: string[];
+}
+
+const LF = 10;
+const CR = 13;
+const SPACE = 32;
+const TAB = 9;
 
 /** A multi-map of header fields, in order of first appearance. */
 export class HTTPHeaderDict {
@@ -307,6 +317,10 @@ function* entriesOf(source: HeaderSource): Generator<readonly [string, HeaderVal
     );
   }
   if (!(Symbol.iterator in source)) {
+    if (isForeignHeaders(source)) {
+      yield* pairsOf(source);
+      return;
+    }
     for (const [name, values] of Object.entries(source)) if (values !== undefined) yield [name, values];
     return;
   }
@@ -316,6 +330,24 @@ function* entriesOf(source: HeaderSource): Generator<readonly [string, HeaderVal
     }
     yield pair as unknown as readonly [string, HeaderValues];
   }
+}
+
+/** What every `Headers` has, an old one without iterators too. */
+interface ForeignHeaders {
+  forEach(callback: (value: string, name: string) => void): void;
+}
+
+function isForeignHeaders(source: object): source is ForeignHeaders {
+  const { forEach, get } = source as Record<string, unknown>;
+  return typeof forEach === "function" && typeof get === "function";
+}
+
+function pairsOf(source: ForeignHeaders): [string, string][] {
+  const pairs: [string, string][] = [];
+  source.forEach((value, name) => {
+    pairs.push([name, value]);
+  });
+  return pairs;
 }
 
 function replacementsOf(source: HeaderSource): Iterable<readonly [string, HeaderValues]> {
@@ -342,4 +374,70 @@ function dictOf(source: unknown): HTTPHeaderDict | undefined {
     if (error instanceof InvalidArgumentError) return undefined;
     throw error;
   }
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB;
+}
+
+/**
+ * Reads the lines `name: value` of `head` from `start` up to the empty line or the end into `fields`, by lower-case
+ * name. The text was validated before: what is no field line is passed over. A continuation line gives one space and
+ * its text (obs-fold, RFC 9112 §5.2), unless it is blank.
+ */
+function readFieldLines(head: string, start: number, fields: Map<string, Field>): void {
+  let last: string[] | undefined;
+  for (let at = start; at < head.length; ) {
+    const lineFeed = head.indexOf("\n", at);
+    const next = lineFeed === -1 ? head.length : lineFeed + 1;
+    const end = lineEnd(head, at, next);
+    if (end === at) return;
+    if (isBlank(head.charCodeAt(at))) {
+      if (last !== undefined) unfold(last, trimmed(head, at, end));
+    } else {
+      last = readField(head, at, end, fields);
+    }
+    at = next;
+  }
+}
+
+/** Adds a continuation line to the last of `values`. */
+function unfold(values: string[], text: string): void {
+  if (text === "") return;
+  const value = values.pop();
+  values.push(value === "" ? text : `${value} ${text}`);
+}
+
+/** Where the text of the line `[at, next)` ends. */
+function lineEnd(head: string, at: number, next: number): number {
+  let end = next;
+  if (end > at && head.charCodeAt(end - 1) === LF) end--;
+  if (end > at && head.charCodeAt(end - 1) === CR) end--;
+  return end;
+}
+
+/** Reads one line; the list that its value was added to. */
+function readField(head: string, at: number, end: number, fields: Map<string, Field>): string[] | undefined {
+  const colon = head.indexOf(":", at);
+  if (colon === -1 || colon >= end) return undefined;
+  const name = head.slice(at, colon);
+  const key = name.toLowerCase();
+  const value = trimmed(head, colon + 1, end);
+  const values = fields.get(key)?.values;
+  if (values !== undefined) {
+    values.push(value);
+    return values;
+  }
+  const created: Field = { name, values: [value] };
+  fields.set(key, created);
+  return created.values;
+}
+
+/** `head[at, end)` without the optional white space around it (RFC 9110 §5.6.3). */
+function trimmed(head: string, at: number, end: number): string {
+  let from = at;
+  let to = end;
+  while (from < to && isBlank(head.charCodeAt(from))) from++;
+  while (to > from && isBlank(head.charCodeAt(to - 1))) to--;
+  return head.slice(from, to);
 }

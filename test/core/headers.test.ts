@@ -580,3 +580,32 @@ test("property: any sequence of operations does what it does to a plain list", (
     { seed: SEED, numRuns: 500 },
   );
 });
+
+test("Headers of another make count by their shape, those without an iterator too", () => {
+  const fields: [string, string][] = [
+    ["accept", "a, b"],
+    ["set-cookie", "c=1"],
+    ["set-cookie", "d=2"],
+  ];
+  class OldHeaders {
+    get(name: string): string | null {
+      return fields.find(([other]) => other === name)?.[1] ?? null;
+    }
+    forEach(callback: (value: string, name: string) => void): void {
+      for (const [name, value] of fields) callback(value, name);
+    }
+  }
+  class IterableHeaders extends OldHeaders {
+    [Symbol.iterator](): Iterator<[string, string]> {
+      return fields.values();
+    }
+  }
+  for (const source of [new OldHeaders(), new IterableHeaders()]) {
+    const dict = new HTTPHeaderDict(source as never);
+    assert.equal(dict.get("accept"), "a, b");
+    assert.deepEqual(dict.getSetCookie(), ["c=1", "d=2"]);
+    assert.equal(dict.size, 2);
+  }
+  // A plain object may have fields of these names.
+  assert.equal(new HTTPHeaderDict({ get: "1", forEach: "2" }).get("foreach"), "2");
+});
