@@ -30,6 +30,7 @@ export { RequestMethods } from "./client/request-methods.ts";
 export type { EventRecords, RecordOptions, Records } from "./client/response/records.ts";
 export { HTTPResponse, type HTTPResponseInit, type Informational } from "./client/response/response.ts";
 export type { Timings } from "./client/response/timings.ts";
+export { type Clock, systemClock, type Timer } from "./core/clock.ts";
 export * from "./core/errors.ts";
 export {
   type HeaderSource,

@@ -26,6 +26,7 @@ export interface FetchCall {
   readonly redirect: RequestRedirect;
   readonly signal: AbortSignal | null;
   readonly integrity: string;
+  readonly cache: FieldContext["cache"];
   /** The cookie jar stays out of it. */
   readonly omitsCookies: boolean;
 }
@@ -109,6 +110,7 @@ export class CallReader {
       // A Request's own signal follows the one it was given, and is not told why in time.
       signal: (given.signal ?? null) instanceof AbortSignal ? (given.signal as AbortSignal) : request.signal,
       integrity: request.integrity,
+      cache: request.cache,
       omitsCookies: request.credentials === "omit",
     };
   }
@@ -143,6 +145,7 @@ function plainCall(
     redirect: "follow",
     signal,
     integrity: "",
+    cache: "default",
     omitsCookies: false,
   };
 }

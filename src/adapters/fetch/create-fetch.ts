@@ -23,8 +23,10 @@ export interface FetchOptions {
 /** What a fetch is made over: a manager, or what stands in for one. */
 export interface FetchBase {
   urlopen(method: string, url: string, options?: UrlopenOptions): Promise<HTTPResponse>;
+  /** Whether it understands an option `cache`, the mode of that name, as `urlpool/cache` does. */
+  readonly takesCacheMode?: boolean;
   /** The options of a manager, with its retries among them. */
-  readonly connectionPoolKw?: { readonly retries?: UrlopenOptions["retries"] };
+  readonly connectionPoolKw?: { readonly retries?: UrlopenOptions["retries"] } | undefined;
 }
 
 /** As the platform's. */
@@ -94,8 +96,9 @@ class Fetcher {
   }
 
   #options(call: FetchCall, hop: Hop): UrlopenOptions {
-    const { signal } = call;
+    const { signal, cache } = call;
     return {
+      ...(this.#base.takesCacheMode ? { cache } : {}),
       body: hop.body,
       headers: hop.fields,
       retries: this.#currentRetries(),
