@@ -23,6 +23,7 @@ export {
   HTTPSConnectionPool,
   type PoolStats,
 } from "./client/connection-pool.ts";
+export type { AttemptRequest, AttemptResponse, OnRequest, OnResponse } from "./client/hooks.ts";
 // A star, so that the interfaces can be augmented by their users.
 export * from "./client/options.ts";
 export type { ProxyConfig, ProxyFunction, ProxyUrl, SocksOptions } from "./client/proxy.ts";
@@ -87,6 +88,6 @@ export {
 export { RecentlyUsedContainer, type RecentlyUsedContainerOptions } from "./manager/recently-used.ts";
 export { createFetch, request } from "./manager/request.ts";
 export type { ManagerStats } from "./manager/stats.ts";
-export { Retry, type RetryHistoryEntry, type RetryOptions } from "./policy/retry.ts";
+export { Retry, type RetryHistoryEntry, type RetryLike, type RetryOptions } from "./policy/retry.ts";
 export { RetryBudget, type RetryBudgetOptions } from "./policy/retry-budget.ts";
-export { Timeout, type TimeoutOptions } from "./policy/timeout.ts";
+export { Timeout, type TimeoutLike, type TimeoutOptions } from "./policy/timeout.ts";

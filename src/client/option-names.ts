@@ -94,6 +94,7 @@ const FOREIGN: readonly (readonly [advice: string, names: string])[] = [
   ["it is `lookup`, an option of managers", "dnslookup resolver | family"],
   ["it is `sourceAddress`, an option of managers", "localaddress"],
   ["it is `onDownloadProgress` or `onUploadProgress`", "onprogress"],
+  ["see `onRequest` and `onResponse`", "hooks beforerequest afterresponse interceptors beforesend"],
   [
     "it is for fetch(), and has no meaning here",
     "referrer referrerpolicy duplex | mode cache integrity priority window",

@@ -135,6 +135,8 @@ export const OPTION_RULES: { readonly [Name in OptionName]: OptionRule } = {
   }),
   mergeHeaders: rule("pool+call", "http", FLAG, { default: false }),
   allowUnknownOptions: rule("pool+call", "http", FLAG, { default: false }),
+  onRequest: rule("pool+call", "http", FUNCTION, { none: null }),
+  onResponse: rule("pool+call", "http", FUNCTION, { none: null }),
 
   // TlsOptions
   certReqs: rule(

@@ -15,6 +15,7 @@ import type { DnsCache } from "../dial/resolve.ts";
 import type { TlsOptions } from "../dial/tls/settings.ts";
 import type { RetryLike } from "../policy/retry.ts";
 import type { TimeoutLike } from "../policy/timeout.ts";
+import type { OnRequest, OnResponse } from "./hooks.ts";
 import type { ProxyConfig, ProxyFunction, ProxyUrl, SocksOptions } from "./proxy.ts";
 import type { Informational } from "./response/response.ts";
 
@@ -93,6 +94,10 @@ export interface PoolOptions extends TlsOptions {
   mergeHeaders?: boolean | undefined;
   /** Accept options that nothing here knows: for pool classes of your own that read them. Default false. */
   allowUnknownOptions?: boolean | undefined;
+  /** Sees each try of a request before it is sent, and may set header fields, such as `traceparent`. */
+  onRequest?: OnRequest | null | undefined;
+  /** Sees the head of the answer to each try. */
+  onResponse?: OnResponse | null | undefined;
   /**
    * URL of an HTTP or SOCKS proxy, with its credentials; for a manager also a function that is asked for every request
    * and every redirect. Default: none.
@@ -173,6 +178,10 @@ export interface UrlopenOptions {
   signal?: AbortSignal | null | undefined;
   /** Accept options that nothing here knows: for pool classes of your own that read them. Default false. */
   allowUnknownOptions?: boolean | undefined;
+  /** Sees each try of a request before it is sent, and may set header fields, such as `traceparent`. */
+  onRequest?: OnRequest | null | undefined;
+  /** Sees the head of the answer to each try. */
+  onResponse?: OnResponse | null | undefined;
   /** Where in a file the body starts, in bytes. Default 0. */
   bodyPos?: number | null | undefined;
   /** Told at most 20 times a second, and at the end. */

@@ -20,6 +20,7 @@ import { isRetryable, type Retry } from "../policy/retry.ts";
 import { Attempt, type Judge, type Settler } from "./attempt.ts";
 import { addCallers, keepAnswer, redirectError } from "./failure.ts";
 import { Guard } from "./guard.ts";
+import { fieldsAfterHook, tellResponse } from "./hooks.ts";
 import { type Call, type Hop, type Message, type PendingHop, withBody, writeMessage } from "./request.ts";
 import { callSite } from "./response/abandoned.ts";
 import type { HTTPResponse } from "./response/response.ts";
@@ -152,7 +153,8 @@ class Journey implements Judge, Settler {
   arrived(response: HTTPResponse): void {
     const { status } = response;
     const plain = status >= 200 && status < 300 && !this.#retries.statusForcelist.has(status);
-    if (!plain || this.wantsWhole) {
+    // A hook may throw: that is the way on for what fails.
+    if (!plain || this.wantsWhole || this.#call.settings.onResponse !== null) {
       this.#walkOn(Promise.resolve(response));
       return;
     }
@@ -226,6 +228,7 @@ class Journey implements Judge, Settler {
     if (this.#attempts > 0 && this.#hop.proxy?.auth?.changes && !this.needsBody) {
       this.#message = writeMessage(this.#call, this.#hop);
     }
+    if (this.#call.settings.onRequest !== null) this.#message = this.#hookedMessage();
     const attempt = new Attempt(this.#message!, this.#call.settings, this.clock, this.#startedAt, queuedAt);
     this.#guard.watch(attempt);
     // Connections that were idle as long as the one that died may be dead too.
@@ -243,9 +246,18 @@ class Journey implements Judge, Settler {
     return attempt;
   }
 
+  /** The message of the next attempt, with the fields that the caller's hook gives it. */
+  #hookedMessage(): Message {
+    const call = this.#made === null ? this.#call : withBody(this.#call, this.#made);
+    const facts = { method: call.method, url: this.#url, attempt: this.#attempts + 1 };
+    const headers = fieldsAfterHook(call.settings, call.headers, facts);
+    return writeMessage({ ...call, headers }, this.#hop);
+  }
+
   /** Whether `response` is the one the caller gets; if not, the next attempt is prepared. */
   arrivedWith(response: HTTPResponse): boolean {
     response.retries = this.#retries;
+    this.#tellOf(response);
     if (response.status === 407 && this.#answersChallenge(response)) return false;
     if (this.#call.settings.redirect && isRedirectStatus(response.status)) {
       const location = response.headers.get("location");
@@ -311,6 +323,12 @@ class Journey implements Judge, Settler {
     this.#made?.discard?.();
     this.#guard.end();
     this.#router.commons.end(this.#guard.link);
+  }
+
+  #tellOf(response: HTTPResponse): void {
+    const { settings, method } = this.#call;
+    if (settings.onResponse === null) return;
+    tellResponse(settings, response, { method, url: this.#url, attempt: this.#attempts });
   }
 
   #arrive(response: HTTPResponse): true {

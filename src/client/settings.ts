@@ -4,6 +4,7 @@ import type { OnProgress } from "../body/request/progress.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
 import { Retry } from "../policy/retry.ts";
 import { Timeout } from "../policy/timeout.ts";
+import type { OnRequest, OnResponse } from "./hooks.ts";
 import { refuseUnknown } from "./option-names.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "./options.ts";
 import { checkOption, OPTION_RULES, type OptionName, ruleOf, show } from "./options-table.ts";
@@ -31,6 +32,8 @@ export interface CallSettings {
   readonly mergeHeaders: boolean;
   readonly allowUnknownOptions: boolean;
   readonly signal: AbortSignal | null;
+  readonly onRequest: OnRequest | null;
+  readonly onResponse: OnResponse | null;
   readonly onInformational: ((response: Informational) => void) | null;
   readonly onUploadProgress: OnProgress | null;
   readonly onDownloadProgress: OnProgress | null;
@@ -57,6 +60,8 @@ const SETTINGS = [
   "mergeHeaders",
   "allowUnknownOptions",
   "signal",
+  "onRequest",
+  "onResponse",
   "onInformational",
   "onUploadProgress",
   "onDownloadProgress",

@@ -75,6 +75,8 @@ const WRONG: Partial<Record<OptionName, readonly unknown[]>> = {
   chunked: ["no", 0],
   allowTruncated: ["no", 0],
   bodyPos: [-1, 1.5, "5"],
+  onRequest: [5, {}],
+  onResponse: [5, {}],
   onUploadProgress: [5, {}],
   onDownloadProgress: [5, {}],
   onInformational: [5, {}],

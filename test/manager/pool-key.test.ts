@@ -86,6 +86,8 @@ const HTTP_OPTIONS: Record<string, [unknown, unknown]> = {
   signal: [new AbortController().signal, new AbortController().signal],
   mergeHeaders: [true, false],
   allowUnknownOptions: [true, false],
+  onRequest: [() => {}, () => {}],
+  onResponse: [() => {}, () => {}],
 };
 
 const TLS_OPTIONS: Record<string, [unknown, unknown]> = {

@@ -1,7 +1,6 @@
 /** What came back: status, headers and body. */
 
 import type { Readable } from "node:stream";
-import type { ReadableStream } from "node:stream/web";
 import type { Connection, Head } from "../../connection/connection.ts";
 import {
   BodyUsedError,
@@ -25,7 +24,7 @@ import {
   type RecordOptions,
   type Records,
 } from "./records.ts";
-import { nodeStream, webStream } from "./streams.ts";
+import { nodeStream, type WebStream, webStream } from "./streams.ts";
 import type { Stopwatch, Timings } from "./timings.ts";
 
 /** A 1xx response, as `onInformational` sees it. */
@@ -92,7 +91,7 @@ export class HTTPResponse {
   #wireBytes = 0;
   /** Of a streamed body; of a preloaded one once somebody reads it like a stream. */
   #reader: BodyReader | null = null;
-  #body: ReadableStream<Uint8Array> | null = null;
+  #body: WebStream | null = null;
   /** Of a preloaded response whose caller wants to give it back. */
   #held: Connection | null = null;
 
@@ -362,7 +361,7 @@ export class HTTPResponse {
   }
 
   /** The body as a web stream of bytes, always the same one. Cancelling it closes the response. */
-  get body(): ReadableStream<Uint8Array> {
+  get body(): WebStream {
     this.#body ??= webStream({ read1: (amount) => this.read1(amount), close: () => this.close() });
     return this.#body;
   }

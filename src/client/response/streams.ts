@@ -3,6 +3,9 @@
 import { Readable } from "node:stream";
 import { ReadableStream } from "node:stream/web";
 
+/** A stream of bytes, to Node and to the DOM's types, where the program has those: `new Response(response.body)`. */
+export type WebStream = ReadableStream<Uint8Array> & (typeof globalThis)["ReadableStream"]["prototype"];
+
 /** What the streams are made over. */
 export interface ReadableBody {
   /** At most `amount` bytes; empty at the end. */
@@ -14,7 +17,7 @@ export interface ReadableBody {
 const STEP = 65_536;
 
 /** A byte stream, for BYOB readers too; cancelling it closes the body. */
-export function webStream(body: ReadableBody): ReadableStream<Uint8Array> {
+export function webStream(body: ReadableBody): WebStream {
   return new ReadableStream({
     type: "bytes",
     async pull(controller) {
