@@ -1,6 +1,7 @@
 /** `request` and its two halves, over an `urlopen` that managers and pools each have (urllib3's `RequestMethods`). */
 
 import { type Fields, multipartPayload } from "../body/request/multipart.ts";
+import { isEmptyFields } from "../body/request/shapes.ts";
 import { appendQuery, type QuerySource, urlencode } from "../body/request/urlencode.ts";
 import { HTTPError, InvalidArgumentError } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
@@ -111,8 +112,8 @@ function upper(method: string): string {
 
 function hasFields(fields: RequestOptions["fields"]): fields is Fields | QuerySource {
   if (fields === null || fields === undefined) return false;
-  if (Array.isArray(fields)) return fields.length > 0;
-  return Symbol.iterator in Object(fields) || Object.keys(fields).length > 0;
+  // What is neither a mapping nor pairs is refused where it is encoded.
+  return typeof fields !== "object" || !isEmptyFields(fields);
 }
 
 /** The options that `urlopen` takes. */

@@ -151,7 +151,7 @@ class Download {
     if (this.#spoilt || retries === null || !(error instanceof Error) || !isRetryable(error)) throw error;
     this.#retries = retries.increment({ method, url, error });
     const wait = this.#retries.waitTime();
-    if (wait > this.#endsAt - systemClock.now()) throw error;
+    if (wait > 0 && wait > this.#endsAt - systemClock.now()) throw error;
     if (wait > 0) await pause(wait, this.#options.signal ?? null);
   }
 

@@ -130,6 +130,34 @@ describe("a body that breaks off", () => {
   });
 });
 
+it("a server that falls silent in the middle is asked for the rest", async () => {
+  await using stalling = await startHttp(async ({ connection, header }) => {
+    const range = header("range");
+    const from = range === null ? 0 : Number(/\d+/.exec(range)![0]);
+    const fields =
+      from === 0
+        ? headers
+        : { ...headers, "Content-Range": `bytes ${from}-${BODY.length - 1}/${BODY.length}` };
+    const answer = renderResponse({
+      status: from === 0 ? 200 : 206,
+      headers: fields,
+      body: BODY.subarray(from),
+    });
+    await connection.send(from === 0 ? answer.subarray(0, 5000) : answer);
+    if (from === 0) await connection.readAll();
+    return undefined;
+  });
+  const result = await manager.downloadTo(stalling.url, path, {
+    timeout: 150,
+    digest: { algorithm: "sha256", value: SHA256 },
+  });
+  assert.deepEqual(
+    result.response.retries?.history.map(({ error }) => error?.name),
+    ["ReadTimeoutError"],
+  );
+  assert.equal(stalling.received.length, 2);
+});
+
 describe("progress", () => {
   it("counts the whole file after a break, and in the call after one that failed", async () => {
     breaks = [100_000];

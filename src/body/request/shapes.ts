@@ -101,14 +101,28 @@ export function kindOf(value: unknown): string {
 }
 
 /**
- * The items of an iterable, or the entries of a plain mapping in the order of its properties.
- * Throws `InvalidArgumentError` for anything else; a string is no list of fields.
+ * The items of an iterable, or the entries of a mapping in the order of its properties. Throws `InvalidArgumentError` for
+ * anything else: a string, bytes, and an instance of a class without properties, such as a Blob, are no list of fields.
  */
 export function fieldItems(fields: unknown): Iterable<unknown> {
-  if (typeof fields !== "object" || fields === null || isBytes(fields)) {
-    throw new InvalidArgumentError(`fields must be a mapping or an iterable of pairs, not ${kindOf(fields)}`);
+  if (typeof fields === "object" && fields !== null && !isBytes(fields)) {
+    if (Symbol.iterator in fields) return fields as Iterable<unknown>;
+    if (isFormData(fields)) return fields.entries() as Iterable<unknown>;
+    const entries = Object.entries(fields);
+    if (entries.length > 0 || isPlain(fields)) return entries;
   }
-  return Symbol.iterator in fields ? (fields as Iterable<unknown>) : Object.entries(fields);
+  throw new InvalidArgumentError(`fields must be a mapping or an iterable of pairs, not ${kindOf(fields)}`);
+}
+
+/** Whether `fields` are none: an empty list, or an object without properties that is no instance of a class. */
+export function isEmptyFields(fields: object): boolean {
+  if (Array.isArray(fields)) return fields.length === 0;
+  return !(Symbol.iterator in fields) && isPlain(fields) && Object.keys(fields).length === 0;
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** `item` as a pair of name and value. Throws `InvalidArgumentError`. */

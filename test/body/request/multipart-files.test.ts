@@ -239,3 +239,63 @@ describe("lists in a form", () => {
     assert.equal((await fileOf(await send({ f: createReadStream(path) }), "f"))[0], basename(path));
   });
 });
+
+describe("fields that are no fields", () => {
+  leakGate();
+
+  it("are refused, not left out in silence", async () => {
+    await using manager = new PoolManager();
+    const bad = [
+      new Blob(["x"]),
+      new Date(),
+      new URL("http://a.test"),
+      Promise.resolve({}),
+      () => ({}),
+      5,
+      "a=b",
+      true,
+    ];
+    for (const fields of bad) {
+      for (const method of ["GET", "POST"]) {
+        await assert.rejects(manager.request(method, url, { fields: fields as object }), (error: Error) => {
+          assert.ok(error instanceof InvalidArgumentError, String(error));
+          assert.match(error.message, /fields must be a mapping or an iterable of pairs, not /);
+          return true;
+        });
+      }
+    }
+  });
+
+  it("none at all send no body", async () => {
+    await using manager = new PoolManager();
+    for (const fields of [{}, [], Object.create(null) as object, null, undefined]) {
+      await manager.request("POST", url, { fields });
+      assert.deepEqual([got.headers["content-type"], got.body.length], [undefined, 0]);
+    }
+  });
+
+  it("a FormData may be given as fields, of another make too", async () => {
+    const form = new FormData();
+    form.append("a", "1");
+    form.append("f", new File(["x"], "f.txt", { type: "x/y" }));
+    const foreign = {
+      get [Symbol.toStringTag]() {
+        return "FormData";
+      },
+      entries: () => form.entries(),
+    };
+    for (const fields of [form, foreign]) {
+      const sent = await send(fields);
+      assert.equal(sent.get("a"), "1");
+      assert.deepEqual(await fileOf(sent, "f"), ["f.txt", "x/y", "x"]);
+    }
+  });
+
+  it("an instance of a class with properties is a mapping", async () => {
+    class Query {
+      q = "x";
+      page: number | undefined = undefined;
+    }
+    assert.deepEqual([...(await send(new Query())).entries()], [["q", "x"]]);
+  });
+});
