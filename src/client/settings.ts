@@ -7,7 +7,7 @@ import { Timeout } from "../policy/timeout.ts";
 import type { OnRequest, OnResponse } from "./hooks.ts";
 import { refuseUnknown } from "./option-names.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "./options.ts";
-import { checkOption, OPTION_RULES, type OptionName, ruleOf, show } from "./options-table.ts";
+import { checkOption, OPTION_RULES, ruleOf, show } from "./options-table.ts";
 import type { Informational } from "./response/response.ts";
 
 /** The settings of one call; times are ms, `Infinity` for no limit. */
@@ -44,45 +44,18 @@ export interface CallSettings {
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 type Given = Readonly<Record<string, unknown>>;
 
-/** The settings that are options of the same name. */
-const SETTINGS = [
-  "poolTimeout",
-  "deadline",
-  "redirect",
-  "assertSameHost",
-  "chunked",
-  "preloadContent",
-  "releaseConn",
-  "decodeContent",
-  "enforceContentLength",
-  "allowTruncated",
-  "maxDecodedSize",
-  "mergeHeaders",
-  "allowUnknownOptions",
-  "signal",
-  "onRequest",
-  "onResponse",
-  "onInformational",
-  "onUploadProgress",
-  "onDownloadProgress",
-] as const satisfies readonly (OptionName & keyof CallSettings)[];
-
-const IS_SETTING: ReadonlySet<string> = new Set(SETTINGS);
-
 const NONE_OWN: ReadonlySet<string> = new Set();
 
 /** The settings of calls without any options. */
-const DEFAULTS: CallSettings = defaultSettings();
+const DEFAULTS: CallSettings = settingsOf(defaults(), {
+  timeout: Timeout.DEFAULT,
+  ...limits(Timeout.DEFAULT),
+  retries: Retry.DEFAULT,
+  ownOptions: NONE_OWN,
+} as CallSettings);
 
-function defaultSettings(): CallSettings {
-  const settings: Record<string, unknown> = {
-    timeout: Timeout.DEFAULT,
-    ...limits(Timeout.DEFAULT),
-    retries: Retry.DEFAULT,
-    ownOptions: NONE_OWN,
-  };
-  for (const name of SETTINGS) settings[name] = OPTION_RULES[name].default;
-  return settings as unknown as CallSettings;
+function defaults(): Given {
+  return Object.fromEntries(Object.entries(OPTION_RULES).map(([name, rule]) => [name, rule.default]));
 }
 
 /**
@@ -90,8 +63,7 @@ function defaultSettings(): CallSettings {
  * Throws `InvalidArgumentError`.
  */
 export function poolSettings(options: PoolOptions, ownOptions: ReadonlySet<string> = NONE_OWN): CallSettings {
-  const settings = { ...DEFAULTS, ownOptions };
-  for (const name of SETTINGS) take(settings, name, (options as Given)[name]);
+  const settings = settingsOf(options as Given, { ...DEFAULTS, ownOptions });
   // Requests may ask for redirects all the same: a number does not become a Retry that refuses them.
   return derive(settings, DEFAULTS, options, true);
 }
@@ -101,7 +73,6 @@ export function poolSettings(options: PoolOptions, ownOptions: ReadonlySet<strin
  * values, and for names that nothing knows.
  */
 export function callSettings(base: CallSettings, options: UrlopenOptions): CallSettings {
-  const settings = { ...base };
   const given = options as Given;
   for (const name in given) {
     const value = given[name];
@@ -109,11 +80,9 @@ export function callSettings(base: CallSettings, options: UrlopenOptions): CallS
     const rule = ruleOf(name);
     if (rule === undefined || (rule.at !== "call" && rule.at !== "pool+call")) {
       if (!isOwn(name, base, given)) refuseUnknown(name, "call", value);
-    } else {
-      if (value !== null) checkOption(name, rule, value);
-      take(settings, name, value);
-    }
+    } else if (value !== null) checkOption(name, rule, value);
   }
+  const settings = settingsOf(given, base);
   return derive(settings, base, options, settings.redirect);
 }
 
@@ -168,12 +137,45 @@ function isOwn(name: string, base: CallSettings, options: Given): boolean {
   return (options.allowUnknownOptions ?? base.allowUnknownOptions) === true || base.ownOptions.has(name);
 }
 
-/** Lays an option that was checked over the setting of its name. */
-function take(settings: Mutable<CallSettings>, name: string, value: unknown): void {
-  if (value === undefined || !IS_SETTING.has(name)) return;
-  const none = value === null ? OPTION_RULES[name as OptionName].none : value;
-  // A flag that is null is one that was not given.
-  if (none !== undefined) (settings as Record<string, unknown>)[name] = none;
+/** The options that were checked over `base`. Written out: one object of one shape, made at once. */
+function settingsOf(given: Given, base: CallSettings): Mutable<CallSettings> {
+  const options = given as Partial<CallSettings>;
+  return {
+    timeout: base.timeout,
+    connectTimeout: base.connectTimeout,
+    readTimeout: base.readTimeout,
+    poolTimeout: limit(options.poolTimeout, base.poolTimeout),
+    deadline: limit(options.deadline, base.deadline),
+    retries: base.retries,
+    redirect: options.redirect ?? base.redirect,
+    assertSameHost: options.assertSameHost ?? base.assertSameHost,
+    chunked: options.chunked ?? base.chunked,
+    preloadContent: options.preloadContent ?? base.preloadContent,
+    releaseConn: orNone(options.releaseConn, base.releaseConn),
+    decodeContent: options.decodeContent ?? base.decodeContent,
+    enforceContentLength: options.enforceContentLength ?? base.enforceContentLength,
+    allowTruncated: options.allowTruncated ?? base.allowTruncated,
+    maxDecodedSize: limit(options.maxDecodedSize, base.maxDecodedSize),
+    mergeHeaders: options.mergeHeaders ?? base.mergeHeaders,
+    allowUnknownOptions: options.allowUnknownOptions ?? base.allowUnknownOptions,
+    signal: orNone(options.signal, base.signal),
+    onRequest: orNone(options.onRequest, base.onRequest),
+    onResponse: orNone(options.onResponse, base.onResponse),
+    onInformational: orNone(options.onInformational, base.onInformational),
+    onUploadProgress: orNone(options.onUploadProgress, base.onUploadProgress),
+    onDownloadProgress: orNone(options.onDownloadProgress, base.onDownloadProgress),
+    ownOptions: base.ownOptions,
+  };
+}
+
+/** `null` is no limit. */
+function limit(value: number | null | undefined, fallback: number): number {
+  return value === undefined ? fallback : (value ?? Number.POSITIVE_INFINITY);
+}
+
+/** `null` takes away what holds by default. */
+function orNone<T>(value: T | undefined, fallback: T): T {
+  return value === undefined ? fallback : value;
 }
 
 /** The settings that are more than a value: how long, and how often. */
@@ -185,7 +187,9 @@ function derive(
 ): CallSettings {
   if (timeout !== undefined) {
     settings.timeout = Timeout.from(timeout, base.timeout);
-    Object.assign(settings, limits(settings.timeout));
+    const { connectTimeout, readTimeout } = limits(settings.timeout);
+    settings.connectTimeout = connectTimeout;
+    settings.readTimeout = readTimeout;
   }
   if (retries !== undefined) settings.retries = Retry.from(retries, { redirect });
   return settings;

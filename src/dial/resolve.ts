@@ -195,14 +195,21 @@ class SharedLookup {
   }
 }
 
-/** `found` is one address, or with `all` (which a look-up function may ignore) an array. */
+/**
+ * `found` is one address, or with `all` (which a look-up function may ignore) an array. A function of the caller's may
+ * give anything: what is no address is named in the error.
+ */
 function outcomeOf(found: string | LookupAddress[], family: number): Outcome {
-  const texts = Array.isArray(found) ? found.map(({ address }) => address) : found ? [found] : [];
+  const texts = (Array.isArray(found) ? found : found ? [found] : []).map(addressText);
   const addresses = texts
     .map((address) => ({ address, family: isIP(address) as 0 | 4 | 6 }))
     .filter((one): one is Address => one.family !== 0 && (family === 0 || one.family === family));
   if (addresses.length > 0) return { addresses };
   return { reason: texts.length === 0 ? "no addresses" : `no usable address: ${texts.join(", ")}` };
+}
+
+function addressText(one: string | LookupAddress | null | undefined): string {
+  return String(typeof one === "object" && one !== null ? one.address : one);
 }
 
 /** About how many file descriptors a look-up needs at once, for files and sockets of its own. */

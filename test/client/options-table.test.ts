@@ -10,6 +10,7 @@ import {
   HTTPConnectionPool,
   HTTPPoolKey,
   InvalidArgumentError,
+  NameResolutionError,
   PoolManager,
   type RequestOptions,
 } from "../../src/index.ts";
@@ -152,6 +153,26 @@ describe("every option of a wrong type is refused at the call or the constructor
     using manager = new PoolManager();
     manager.connectionPoolKw.lookup = 5 as never;
     await assert.rejects(manager.request("GET", "http://h/"), /lookup must be a function, not 5/);
+  });
+
+  it("the answer of a lookup that is no address rejects the request, and ends no process", async () => {
+    for (const found of [
+      [null],
+      [undefined],
+      [5],
+      [{}],
+      [{ address: null }],
+      5,
+      {},
+      "no address",
+      [["127.0.0.1"]],
+    ]) {
+      using manager = new PoolManager({
+        retries: false,
+        lookup: (_host, _options, done) => setImmediate(done, null, found as never),
+      });
+      await assert.rejects(manager.request("GET", "http://name.test/"), NameResolutionError, String(found));
+    }
   });
 
   it("a dnsCache is a DnsCache", () => {
