@@ -25,7 +25,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   const method = METHODS.find((name) => name === command);
   if (method !== undefined)
     return await (await import("./request/command.ts")).requestCommand(method, values, args);
-  throw new Failure(`${command} is not there yet`, EXIT.usage);
+  return await (await import("./fetch-all/command.ts")).fetchAll(values, args);
 }
 
 /** `urlpool help [COMMAND]`; `urlpool help --markdown` prints the tables of the documentation. */

@@ -4,10 +4,12 @@ import { createHash } from "node:crypto";
 
 /** Bytes of one name; what is added to it later (`.part.json`) has room up to the usual limit of 255. */
 const NAME_BYTES = 180;
+/** Bytes of a relative path: systems take 4096 at most, macOS 1024. */
+const PATH_BYTES = 700;
 /** What Windows keeps for devices, with or without an extension. */
 const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(?:\.|$)/i;
 /** What downloads in progress are called, and where results are kept. */
-const OURS = /\.part(?:\.json)?$|^\.urlpool$/i;
+const OURS = /\.part(?:\.json|\.lock)?$|^\.urlpool$/i;
 const INDEX = "index";
 
 /** One safe name: no separators, control characters, `.` or `..`, device names, and not longer than a name may be. */
@@ -65,4 +67,9 @@ function decoded(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** Whether a relative path is longer than systems take. */
+export function fileTooLong(path: string): boolean {
+  return path === "" || Buffer.byteLength(path) > PATH_BYTES;
 }

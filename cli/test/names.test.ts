@@ -49,7 +49,7 @@ describe("names of files from URLs", () => {
       assert.notEqual(safe, name);
       assert.doesNotMatch(
         safe,
-        /^(?:con|nul|com1)(?:\.|$)|\.part(?:\.json)?$|^\.urlpool$|^~|[. ]$|^ |^\.+$/i,
+        /^(?:con|nul|com1)(?:\.|$)|\.part(?:\.json|\.lock)?$|^\.urlpool$|^~|[. ]$|^ |^\.+$/i,
       );
     }
   });

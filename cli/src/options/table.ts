@@ -4,7 +4,7 @@
 export const METHODS = ["get", "head", "post", "put", "delete"] as const;
 
 /** Every command. */
-export const COMMANDS = ["get", "head", "post", "put", "delete", "fetch-all", "queue"] as const;
+export const COMMANDS = ["get", "head", "post", "put", "delete", "fetch-all"] as const;
 
 /** The name of a command. */
 export type Command = (typeof COMMANDS)[number];
@@ -30,7 +30,7 @@ export interface OptionSpec {
   readonly value?: string;
   readonly commands: readonly Command[];
   /** Heading in `--help`. */
-  readonly group: "Request" | "Connection" | "Answer" | "List of URLs" | "Politeness" | "Queue" | "Pictures";
+  readonly group: "Request" | "Connection" | "Answer" | "List of URLs" | "Politeness" | "Pictures";
   readonly help: string;
 }
 
@@ -38,7 +38,6 @@ const EACH: readonly Command[] = METHODS;
 const ALL: readonly Command[] = [...METHODS, "fetch-all"];
 const BODY: readonly Command[] = ["get", "post", "put", "delete"];
 const MANY: readonly Command[] = ["fetch-all"];
-const INPUT: readonly Command[] = ["fetch-all", "queue"];
 
 /** The values of all options; those not given are `false`, `undefined` or empty. */
 export interface Values {
@@ -62,6 +61,7 @@ export interface Values {
   "max-time": number | undefined;
   "connect-timeout": number | undefined;
   retry: number | undefined;
+  "retry-delay": number | undefined;
   resolve: string[];
   "unix-socket": string | undefined;
   ipv4: boolean;
@@ -85,9 +85,6 @@ export interface Values {
   delay: number | undefined;
   rate: number | undefined;
   robots: boolean;
-  queue: string | undefined;
-  run: string | undefined;
-  har: string | undefined;
   waterfall: string | undefined;
 }
 
@@ -248,6 +245,13 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Value
     group: "Connection",
     help: "Tries after the first, for broken connections and the statuses 408, 429, 500, 502, 503, 504. Default 0; fetch-all: 3.",
   },
+  "retry-delay": {
+    kind: "seconds",
+    value: "SECONDS",
+    commands: ALL,
+    group: "Connection",
+    help: "Wait before a retry, doubled each time. Default 1.",
+  },
   resolve: {
     kind: "list",
     value: "HOST:PORT:ADDRESS",
@@ -335,9 +339,9 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Value
   input: {
     kind: "text",
     short: "i",
-    shortIn: ["fetch-all", "queue"],
+    shortIn: ["fetch-all"],
     value: "FILE",
-    commands: INPUT,
+    commands: MANY,
     group: "List of URLs",
     help: "URLs, one a line, or JSON lines { url, method, headers, body, out }; '-' is standard input.",
   },
@@ -394,27 +398,6 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Value
     commands: MANY,
     group: "Politeness",
     help: "Obey robots.txt, its Crawl-delay (up to 30 s) included.",
-  },
-  queue: {
-    kind: "text",
-    value: "redis://HOST/N",
-    commands: INPUT,
-    group: "Queue",
-    help: "Share the work of a run with other machines over Redis. Needs the packages bullmq and ioredis.",
-  },
-  run: {
-    kind: "text",
-    value: "NAME",
-    commands: INPUT,
-    group: "Queue",
-    help: "Name of the run. Default: default.",
-  },
-  har: {
-    kind: "text",
-    value: "FILE",
-    commands: ALL,
-    group: "Pictures",
-    help: "Write what happened as HTTP Archive 1.2, for the developer tools of browsers. Credentials are left out.",
   },
   waterfall: {
     kind: "text",

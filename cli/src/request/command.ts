@@ -105,7 +105,7 @@ class RequestCommand {
         other: retry,
         redirect: redirects,
         statusForcelist: TRANSIENT,
-        backoffFactor: BACKOFF,
+        backoffFactor: this.#values["retry-delay"] ?? BACKOFF,
         backoffMax: BACKOFF_MAX,
         raiseOnStatus: false,
       }),
