@@ -35,7 +35,9 @@ for (const entry of entries.filter((name) => name !== "index")) {
   }
 }
 for (const path of filesBelow("dist", ".d.ts")) {
-  writeFileSync(path.replace(/\.ts$/, ".cts"), commonJsTypes(readFileSync(path, "utf8")));
+  const text = withoutImplements(readFileSync(path, "utf8"));
+  writeFileSync(path, text);
+  writeFileSync(path.replace(/\.ts$/, ".cts"), commonJsTypes(text));
 }
 
 /** Writes the files of an entry; gives the paths of the sources in them. */
@@ -97,6 +99,11 @@ async function commonJs(text) {
     .replaceAll(/\bawait import\([^)]*?(\w+)\s*\)/g, "await loadPeer($1)");
   const loader = body.includes("loadPeer(") ? LOAD_PEER : "";
   return `${body}module.exports = { ...${names} };\n${loader}`;
+}
+
+/** What a class implements may be internal, and is not in its declaration then: that would be an error. */
+function withoutImplements(text) {
+  return text.replace(/^(export declare (?:abstract )?class .*?) implements [^{]*\{$/gm, "$1 {");
 }
 
 /** Declarations whose relative imports lead to other `.d.cts`. */

@@ -67,10 +67,8 @@ describe("clients over fetch", { skip }, () => {
         seen.push(transferredBytes);
       assert.equal((await ky.get(url, { fetch, onDownloadProgress }).text()).length, 100_000);
       assert.equal(seen.at(-1), 100_000);
-      const afterResponse = [
-        (_request: unknown, _options: unknown, response: Response) => new Response(response.body, response),
-      ];
-      assert.equal((await ky.get(url, { fetch, hooks: { afterResponse } }).text()).length, 100_000);
+      const hooks = { afterResponse: [() => new Response("replaced")] };
+      assert.equal(await ky.get(url, { fetch, hooks }).text(), "replaced");
     });
 
     it("throws its own errors for statuses and timeouts", async () => {
