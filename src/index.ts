@@ -29,7 +29,12 @@ export * from "./client/options.ts";
 export type { ProxyConfig, ProxyFunction, ProxyUrl, SocksOptions } from "./client/proxy.ts";
 export { RequestMethods } from "./client/request-methods.ts";
 export type { EventRecords, RecordOptions, Records } from "./client/response/records.ts";
-export { HTTPResponse, type HTTPResponseInit, type Informational } from "./client/response/response.ts";
+export {
+  HTTPResponse,
+  type HTTPResponseInit,
+  type Informational,
+  type ResponseConnection,
+} from "./client/response/response.ts";
 export type { Timings } from "./client/response/timings.ts";
 export { type Clock, systemClock, type Timer } from "./core/clock.ts";
 export * from "./core/errors.ts";
@@ -42,7 +47,9 @@ export {
   SKIPPABLE_HEADERS,
 } from "./core/headers.ts";
 export type {
+  AttemptEndMessage,
   AttemptMessage,
+  AttemptPhases,
   ConnectionCloseMessage,
   ConnectionErrorMessage,
   ConnectionOpenMessage,

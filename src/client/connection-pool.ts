@@ -26,14 +26,14 @@ import {
 import { Connector, type Route } from "../dial/connector.ts";
 import { buildTlsSettings, type TlsSettings } from "../dial/tls/settings.ts";
 import { Pool } from "../pool/pool.ts";
-import { type DefaultFields, plainTail } from "../protocol/h1/request-writer.ts";
+import type { DefaultFields, PlainFields } from "../protocol/request-head.ts";
 import type { PoolOptions, UrlopenOptions } from "./options.ts";
 import { numberOption } from "./options-table.ts";
 import { type Call, type Hop, isEmpty, prepareCall } from "./request.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "./request-methods.ts";
-import { exchange, type Router } from "./request-run.ts";
+import { type Router, runRequest } from "./request-run.ts";
 import type { HTTPResponse } from "./response/response.ts";
-import { connectWithin, type Plan, planRoute } from "./route.ts";
+import { type Plan, planRoute } from "./route.ts";
 import { type CallSettings, checkPoolOptions, poolSettings } from "./settings.ts";
 import { Commons } from "./shared-resources.ts";
 
@@ -78,7 +78,7 @@ export class HTTPConnectionPool extends RequestMethods {
   #plan!: Plan;
   #settings!: CallSettings;
   readonly #hostField: string;
-  readonly #plainTail: string | null;
+  readonly #plain: PlainFields;
   #plainGet: Call | null = null;
   readonly #defaults: DefaultFields;
 
@@ -98,7 +98,7 @@ export class HTTPConnectionPool extends RequestMethods {
     this.#options = options;
     this.#hostField = hostField(this.host, this.port, this.scheme);
     this.#defaults = { acceptEncoding: defaultAcceptEncoding(), userAgent: USER_AGENT };
-    this.#plainTail = plainTail(this.#hostField, this.#defaults);
+    this.#plain = { defaults: this.#defaults, text: null };
     this.attach({ shared: new Commons(numberOption(options, "maxConnections")) });
   }
 
@@ -162,7 +162,7 @@ export class HTTPConnectionPool extends RequestMethods {
       const text = urlText(url);
       if (this.#closed) throw new ClosedPoolError(`${this}: Pool is closed.`, { phase: "pool" });
       const call = this.prepare(method, options ?? NO_OPTIONS, this.headers);
-      return exchange(call, this.#firstHop(text, call.settings), this.#router(call.settings));
+      return runRequest(call, this.#firstHop(text, call.settings), this.#router(call.settings));
     } catch (error) {
       return refuse(error, method, isPath(url) ? `${this.scheme}://${this.#hostField}${url}` : url);
     }
@@ -264,13 +264,14 @@ export class HTTPConnectionPool extends RequestMethods {
     return {
       pool: this.#pool,
       target: forwarded ? withoutZone(url) : target,
+      scheme: this.scheme,
       host: host === this.#hostField ? host : withoutZone(host),
       url,
-      plainTail: host === this.#hostField && !forwarded ? this.#plainTail : null,
+      plain: host === this.#hostField && !forwarded ? this.#plain : null,
       defaults: this.#defaults,
       proxy,
       count: this.#count,
-      written: null,
+      plainGet: null,
     };
   }
 
@@ -284,7 +285,7 @@ export class HTTPConnectionPool extends RequestMethods {
   };
 
   #createPool(): Pool {
-    const { clock, timers, turn, budget, totals } = this.#commons;
+    const { clock, timers, budget, totals } = this.#commons;
     const options = this.#options;
     const connector = new Connector(this.#plan.route, clock, timers);
     return new Pool({
@@ -294,12 +295,12 @@ export class HTTPConnectionPool extends RequestMethods {
       connectionMaxAge: numberOption(options, "connectionMaxAge"),
       clock,
       timers,
-      turn,
       budget,
       totals,
       name: `${this}`,
+      expected: 1,
       dialPace: hasTls(this.#plan.route) ? HANDSHAKE_PACE : 0,
-      dial: (request) => connectWithin(connector, request),
+      dial: (request) => connector.connect(request),
     });
   }
 

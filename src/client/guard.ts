@@ -1,18 +1,10 @@
-/** Ends a request early: its caller's signal, or its deadline. One listener and one timer, both gone at the end. */
+/**
+ * Ends a request early: its caller's signal, or its deadline. All requests under one signal share one listener, since the
+ * platform warns of many; listener and timer are gone at the end.
+ */
 
-import { setMaxListeners } from "node:events";
 import { DeadlineError } from "../core/errors.ts";
 import { type CoarseTimers, TimerEntry } from "../core/timers.ts";
-import { Link } from "../pool/linked-list.ts";
-
-const known = new WeakSet<AbortSignal>();
-
-/** Many requests may share a signal: that is no leak to warn of. */
-function allowMany(signal: AbortSignal): void {
-  if (known.has(signal)) return;
-  known.add(signal);
-  setMaxListeners(0, signal);
-}
 
 /** What is under way and can be stopped. */
 export interface Stoppable {
@@ -21,64 +13,62 @@ export interface Stoppable {
 
 /** Watches over one request. */
 export class Guard {
-  /** Its place among the requests under way. */
-  readonly link: Link<Stoppable> = new Link<Stoppable>(this);
-  #current: Stoppable | null = null;
-  #stopped = false;
-  #reason: unknown;
   readonly #signal: AbortSignal | null;
+  readonly #target: Stoppable;
   readonly #deadline: TimerEntry | null = null;
 
-  constructor(signal: AbortSignal | null, deadline: number, timers: CoarseTimers) {
+  /** Stops `target`, at once if `signal` was aborted already. `deadline` in ms. */
+  constructor(signal: AbortSignal | null, deadline: number, timers: CoarseTimers, target: Stoppable) {
     this.#signal = signal;
-    if (signal !== null) {
-      if (signal.aborted) this.stop(signal.reason);
-      else {
-        allowMany(signal);
-        signal.addEventListener("abort", this, { once: true });
-      }
+    this.#target = target;
+    if (signal?.aborted) {
+      target.stop(signal.reason);
+      return;
     }
-    if (deadline !== Number.POSITIVE_INFINITY && !this.#stopped) {
-      this.#deadline = new TimerEntry(() =>
-        this.stop(new DeadlineError(`Request did not end within its deadline of ${deadline} ms`)),
-      );
-      timers.arm(this.#deadline, deadline);
-    }
-  }
-
-  /** `current` is what works on the request now. Throws the reason if the request has been stopped already. */
-  watch(current: Stoppable): void {
-    this.check();
-    this.#current = current;
-  }
-
-  /** Throws the reason if the request has been stopped already. */
-  check(): void {
-    if (this.#stopped) throw this.#reason;
-  }
-
-  /** Whether `error` is the reason for which the request was stopped. */
-  caused(error: unknown): boolean {
-    return this.#stopped && error === this.#reason;
+    if (signal !== null) listenersOf(signal).add(target);
+    if (deadline === Number.POSITIVE_INFINITY) return;
+    this.#deadline = new TimerEntry(() =>
+      target.stop(new DeadlineError(`Request did not end within its deadline of ${deadline} ms`)),
+    );
+    timers.arm(this.#deadline, deadline);
   }
 
   /** The request has ended. */
   end(): void {
-    this.#current = null;
-    this.#signal?.removeEventListener("abort", this);
+    if (this.#signal !== null) shared.get(this.#signal)?.delete(this.#target);
     this.#deadline?.disarm();
+  }
+}
+
+/** The requests under one signal. */
+class SignalTargets {
+  readonly #signal: AbortSignal;
+  readonly #targets = new Set<Stoppable>();
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  add(target: Stoppable): void {
+    if (this.#targets.size === 0) this.#signal.addEventListener("abort", this);
+    this.#targets.add(target);
+  }
+
+  delete(target: Stoppable): void {
+    if (!this.#targets.delete(target) || this.#targets.size > 0) return;
+    this.#signal.removeEventListener("abort", this);
   }
 
   /** The signal's listener. */
   handleEvent(): void {
-    this.stop(this.#signal?.reason);
+    for (const target of [...this.#targets]) target.stop(this.#signal.reason);
   }
+}
 
-  /** Ends the request with `reason`. */
-  stop(reason: unknown): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    this.#reason = reason;
-    this.#current?.stop(reason);
-  }
+const shared = new WeakMap<AbortSignal, SignalTargets>();
+
+function listenersOf(signal: AbortSignal): SignalTargets {
+  const targets = shared.get(signal) ?? new SignalTargets(signal);
+  shared.set(signal, targets);
+  return targets;
 }

@@ -1,10 +1,11 @@
-/** A call and a hop -> the message that goes on the wire; written once, sent by every attempt of the hop. */
+/** A call and a hop -> the request that goes on the wire; made once, sent by every attempt of the hop. */
 
-import { encodeBody, encodeChunked, type Payload } from "../body/request/encode.ts";
-import type { BodyStream } from "../connection/http1/upload.ts";
+import { AsyncResource } from "node:async_hooks";
+import { encodeBody, type Payload } from "../body/request/encode.ts";
+import type { BodyStream } from "../connection/upload-source.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
 import type { Pool } from "../pool/pool.ts";
-import { type DefaultFields, isBodiless, plainHead, writeHead } from "../protocol/h1/request-writer.ts";
+import { type DefaultFields, isBodiless, type PlainFields, RequestHead } from "../protocol/request-head.ts";
 import type { UrlopenOptions } from "./options.ts";
 import type { ProxyFields } from "./proxy-fields.ts";
 import { NO_OPTIONS } from "./request-methods.ts";
@@ -15,13 +16,22 @@ const SLICE = 65_536;
 
 const NO_BYTES = new Uint8Array(0);
 
+/** A body that a function of the caller's has made. */
+export interface MadeBody {
+  readonly payload: Payload;
+  /** What the function gave. */
+  readonly source: unknown;
+}
+
 /** What the caller asked for; changes from hop to hop. */
 export interface Call {
   readonly method: string;
   readonly headers: HTTPHeaderDict | null;
   readonly body: Payload | null;
   /** Makes the body anew for each attempt; `null` where it is there. */
-  readonly makeBody: (() => Payload | Promise<Payload>) | null;
+  readonly makeBody: (() => Promise<MadeBody>) | null;
+  /** What the body is read from, as the caller gave it; `null` without one. */
+  readonly source: unknown;
   readonly settings: CallSettings;
 }
 
@@ -31,19 +41,21 @@ export interface Hop {
   readonly pool: Pool;
   /** Request target: origin-form, or absolute-form for a proxy. */
   readonly target: string;
+  /** Of the origin. */
+  readonly scheme: string;
   /** Value of Host. */
   readonly host: string;
   /** Absolute URL without credentials. */
   readonly url: string;
-  /** What follows the request line where the request has no fields and no body of its own; `null`: write it. */
-  readonly plainTail: string | null;
+  /** What the requests have in common that have no fields and no body of their own; `null`: nothing. */
+  readonly plain: PlainFields | null;
   readonly defaults: DefaultFields;
   /** The proxy on the way; `null` without one, or where it does nothing to requests. */
   readonly proxy: ProxyFields | null;
   /** Counts the request. */
   count(): void;
-  /** The message of a plain GET. */
-  written: Message | null;
+  /** The request of a plain GET. */
+  plainGet: OutgoingRequest | null;
 }
 
 /** A hop whose way is still being chosen. */
@@ -53,13 +65,13 @@ export interface PendingHop {
 }
 
 /** What goes on the wire, and where. */
-export interface Message {
+export interface OutgoingRequest {
   readonly pool: Pool;
   readonly method: string;
   readonly url: string;
-  readonly head: string;
+  readonly head: RequestHead;
   readonly body: Uint8Array | BodyStream | null;
-  /** Bytes of the body without its framing; `null` where that is not known. */
+  /** Bytes of the body; `null` where that is not known. */
   readonly bodyLength: number | null;
   readonly expectContinue: boolean;
   /** False if the caller's Connection header asks for the end. */
@@ -74,17 +86,33 @@ export function prepareCall(
   defaults: HeaderSource | null | undefined,
 ): Call {
   if (options === NO_OPTIONS && isEmpty(defaults)) {
-    return { method, headers: null, body: null, makeBody: null, settings: base };
+    return { method, headers: null, body: null, makeBody: null, source: null, settings: base };
   }
   const settings = callSettings(base, options);
   const headers = fieldsOf(options.headers, defaults, settings.mergeHeaders);
-  const { body, bodyPos } = options;
-  const call: Call = { method, headers, body: null, makeBody: null, settings };
-  if (body === undefined || body === null) return call;
-  if (typeof body === "function")
-    return { ...call, makeBody: async () => encodeBody(await body(), { bodyPos }) };
-  const payload = encodeBody(body, { bodyPos });
-  return payload instanceof Promise ? { ...call, makeBody: () => payload } : withBody(call, payload);
+  const { body: source, bodyPos } = options;
+  const call: Call = { method, headers, body: null, makeBody: null, source: null, settings };
+  if (source === undefined || source === null) return call;
+  if (typeof source === "function") return { ...call, makeBody: () => madeBody(source, bodyPos) };
+  const payload = encodeBody(source, { bodyPos });
+  if (!(payload instanceof Promise)) return { ...withBody(call, payload), source };
+  // It may fail before the first attempt asks for it.
+  payload.catch(ignore);
+  return { ...call, source, makeBody: async () => ({ payload: await payload, source }) };
+}
+
+async function madeBody(make: () => unknown, bodyPos: number | null | undefined): Promise<MadeBody> {
+  const source = await make();
+  return { payload: await encodeBody(source, { bodyPos }), source };
+}
+
+function ignore(): void {}
+
+/** Whether functions of the caller's run for it: in the caller's asynchronous context. */
+export function hasCallersCode({ makeBody, settings }: Call): boolean {
+  const { onInformational, onUploadProgress, onDownloadProgress, onRequest, onResponse } = settings;
+  if (makeBody !== null || onRequest !== null || onResponse !== null) return true;
+  return onInformational !== null || onUploadProgress !== null || onDownloadProgress !== null;
 }
 
 /** The fields of a request: its own, in place of the default ones or laid over them. */
@@ -110,67 +138,86 @@ export function withBody(call: Call, body: Payload): Call {
   return { ...call, body, headers };
 }
 
-/** Writes the message. Throws `InvalidArgumentError` or `InvalidHeader` for what must not go on the wire. */
-export function writeMessage(call: Call, hop: Hop): Message {
+/** Makes the request. Throws `InvalidArgumentError` or `InvalidHeader` for what must not go on the wire. */
+export function makeRequest(call: Call, hop: Hop): OutgoingRequest {
   const { method, body } = call;
-  if (
-    hop.written !== null &&
-    method === "GET" &&
-    body === null &&
-    call.headers === null &&
-    !call.settings.chunked
-  )
-    return hop.written;
-  const { pool, url } = hop;
-  const headers = hop.proxy === null ? call.headers : hop.proxy.fields(call.headers, method, hop.target);
-  const { chunked } = call.settings;
-  if (hop.plainTail !== null && headers === null && body === null && !chunked && isBodiless(method)) {
-    const head = plainHead(method, hop.target, hop.plainTail);
-    const message = {
-      pool,
-      method,
-      url,
-      head,
-      body: null,
-      bodyLength: 0,
-      expectContinue: false,
-      persistent: true,
-    };
-    if (method === "GET") hop.written = message;
-    return message;
-  }
+  const { pool, url, target, scheme, host: authority, defaults, proxy } = hop;
+  const plain = isPlain(call) && isBodiless(method) ? hop.plain : null;
+  if (plain !== null && method === "GET" && hop.plainGet !== null) return hop.plainGet;
+  const headers = proxy === null ? call.headers : proxy.fields(call.headers, method, target);
   const bodyLength = body === null ? null : body.length;
-  const { target, host, defaults } = hop;
-  const head = writeHead({ method, target, host, headers, bodyLength, chunked, defaults });
-  const wire = wireBody(body, head.chunked, headers, call.settings.onUploadProgress !== null);
-  return {
+  const { chunked } = call.settings;
+  const head = new RequestHead(
+    {
+      method,
+      scheme,
+      authority,
+      target,
+      headers,
+      bodyLength,
+      chunked,
+      defaults: defaultsFor(call, defaults),
+    },
+    plain,
+  );
+  const request: OutgoingRequest = {
     pool,
     method,
     url,
-    head: head.text,
-    body: wire,
-    bodyLength: body?.length ?? (wire === null || wire instanceof Uint8Array ? null : (wire.length ?? null)),
+    head,
+    body: body === null ? emptyBody(head) : wireBody(body, head, call.settings.onUploadProgress !== null),
+    bodyLength: bodyLength ?? declaredLength(head),
     expectContinue: body !== null && has(headers, "expect", /(^|,)[\t ]*100-continue[\t ]*(,|$)/i),
     persistent: !has(headers, "connection", /(^|,)[\t ]*close[\t ]*(,|$)/i),
   };
+  if (plain !== null && method === "GET") hop.plainGet = request;
+  return request;
 }
 
-/** The body with its framing on: bytes at once, unless somebody watches them go; a stream as it comes. */
-function wireBody(
-  body: Payload | null,
-  chunked: boolean,
-  headers: HTTPHeaderDict | null,
-  watched: boolean,
-): Uint8Array | BodyStream | null {
-  const bytes = body === null ? NO_BYTES : body.bytes;
-  if (bytes !== null && watched && (chunked || bytes.length > SLICE)) {
-    return { length: chunked ? undefined : bytes.length, open: () => slices(bytes) };
-  }
-  if (bytes !== null) return chunked ? encodeChunked(bytes) : body && bytes;
-  if (body === null) return null;
+/** Whether nothing of it is the caller's own. */
+function isPlain({ headers, body, settings }: Call): boolean {
+  return headers === null && body === null && !settings.chunked && settings.decodeContent;
+}
+
+/** A coding is offered only to be undone here: not that of a part of something larger (RFC 9110 §14.2), nor unasked. */
+function defaultsFor({ headers, settings }: Call, defaults: DefaultFields): DefaultFields {
+  if (settings.decodeContent && !headers?.has("range")) return defaults;
+  return { ...defaults, acceptEncoding: "identity" };
+}
+
+/** A request that says it is chunked has at least the end of a body. */
+function emptyBody({ framing }: RequestHead): Uint8Array | null {
+  return framing === "chunked" ? NO_BYTES : null;
+}
+
+/** Bytes at once, unless somebody watches them go; a stream as it comes. */
+function wireBody(body: Payload, head: RequestHead, watched: boolean): Uint8Array | BodyStream {
+  const { bytes } = body;
+  if (bytes !== null && !(watched && (head.framing === "chunked" || bytes.length > SLICE))) return bytes;
+  if (bytes !== null) return { length: bytes.length, open: () => slices(bytes) };
+  const length = body.length ?? declaredLength(head) ?? undefined;
+  const context = new AsyncResource("urlpool.body");
+  return { length, open: () => inContext(body.open(), context) };
+}
+
+/** The length that the caller gave; `null` without one. */
+function declaredLength({ headers }: RequestHead): number | null {
   const declared = headers?.get("content-length") ?? null;
-  const length = chunked ? undefined : (body.length ?? Number(declared));
-  return { length, open: () => body.open() };
+  return declared === null ? null : Number(declared);
+}
+
+/** A body of the caller's code runs in the caller's asynchronous context. Streams have one of their own. */
+function inContext(
+  body: ReturnType<BodyStream["open"]>,
+  context: AsyncResource,
+): ReturnType<BodyStream["open"]> {
+  if (Array.isArray(body) || "destroy" in body || "getReader" in body) return body;
+  const parts = Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
+  const iterator = {
+    next: () => context.runInAsyncScope(() => parts.next()) as Promise<IteratorResult<Uint8Array>>,
+    return: () => context.runInAsyncScope(() => parts.return?.()) as Promise<IteratorResult<Uint8Array>>,
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
 }
 
 function* slices(bytes: Uint8Array): Generator<Uint8Array> {

@@ -11,14 +11,13 @@
 import type { Clock } from "../core/clock.ts";
 import { InvalidArgumentError, LocationParseError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
-import { TimerEntry } from "../core/timers.ts";
 import { bracketHost, type Url, withoutZone } from "../core/url.ts";
-import type { Connecting, Connector, ConnectRequest, ProxyTunnel, Route } from "../dial/connector.ts";
+import type { ProxyTunnel, Route } from "../dial/connector.ts";
 import { ProxyAuth } from "../dial/proxy/auth.ts";
 import { SocksTunnel } from "../dial/proxy/socks.ts";
 import { ConnectTunnel, proxyFailure } from "../dial/proxy/tunnel.ts";
 import { buildTlsSettings, type TlsOptions, type TlsSettings } from "../dial/tls/settings.ts";
-import type { DefaultFields } from "../protocol/h1/request-writer.ts";
+import type { DefaultFields } from "../protocol/request-head.ts";
 import type { PoolOptions } from "./options.ts";
 import { numberOption } from "./options-table.ts";
 import {
@@ -137,40 +136,6 @@ function planSocks(origin: Origin, options: PoolOptions, socks: SocksOptions, cl
   };
   const scheme = `socks${socks.socksVersion}${socks.rdns ? (socks.socksVersion === 4 ? "a" : "h") : ""}`;
   return { route, proxy: null, proxyName: `${scheme}://${bracketHost(proxyHost)}:${proxyPort}` };
-}
-
-/** Connects for a request that has a connect timeout: when it is over the connection is given up. */
-export function connectWithin(
-  connector: Connector,
-  request: ConnectRequest & { readonly connectTimeout: number },
-): Connecting {
-  const { connectTimeout, owner } = request;
-  const timer = new TimerEntry(() => {
-    const error = connecting.timeoutError(connectTimeout);
-    connecting.abort(error);
-    request.failed(error);
-  });
-  connector.timers.arm(timer, connectTimeout);
-  const connecting = connector.connect({
-    owner,
-    connected: (connection) => {
-      timer.disarm();
-      request.connected(connection);
-    },
-    failed: (error) => {
-      timer.disarm();
-      request.failed(error);
-    },
-  });
-  return {
-    abort: (timeout) => {
-      timer.disarm();
-      connecting.abort(timeout);
-    },
-    ref: () => connecting.ref(),
-    unref: () => connecting.unref(),
-    timeoutError: (limit) => connecting.timeoutError(limit),
-  };
 }
 
 function isForwarded({ scheme, host, port }: Origin, { proxyConfig }: PoolOptions, proxy: Url): boolean {

@@ -1,18 +1,19 @@
-/** What the pools of one manager share: time, the turn, the budget of connections, and the count of requests. */
+/** What the pools of one manager share: time, the budget of connections, and the requests under way. */
 
-import { type Clock, systemClock } from "../core/clock.ts";
+import { type Clock, ProcessHold, systemClock } from "../core/clock.ts";
 import { CoarseTimers } from "../core/timers.ts";
 import { ConnectionBudget } from "../pool/budget.ts";
 import { type Link, LinkedList } from "../pool/linked-list.ts";
 import { noCounters, type PoolCounters } from "../pool/pool.ts";
-import { sharedTurn, type Turn } from "../pool/turn.ts";
 import type { Stoppable } from "./guard.ts";
+
+/** A program does not end while a request of its own is pending. Virtual time holds nothing. */
+const hold = new ProcessHold();
 
 /** One per manager, or per pool that stands alone. */
 export class Commons {
   readonly clock: Clock;
   readonly timers: CoarseTimers;
-  readonly turn: Turn;
   readonly budget: ConnectionBudget;
   /** What the pools have done so far, those dropped included. */
   readonly totals: PoolCounters = noCounters();
@@ -23,19 +24,24 @@ export class Commons {
   #waiting: (() => void)[] = [];
   #sweeping = false;
 
-  constructor(maxConnections: number, clock: Clock = systemClock, turn: Turn = sharedTurn) {
+  constructor(maxConnections: number, clock: Clock = systemClock) {
     this.clock = clock;
     this.timers = new CoarseTimers(clock);
-    this.turn = turn;
     this.budget = new ConnectionBudget(maxConnections);
   }
 
   /** A request has begun. */
   begin(request: Link<Stoppable>): void {
     this.#running.push(request);
+    if (this.clock === systemClock) hold.begin();
   }
 
-  /** A request has ended. */
+  /** Its caller has got an answer or an error. */
+  settled(): void {
+    if (this.clock === systemClock) hold.end();
+  }
+
+  /** A request has ended, with its body. */
   end(request: Link<Stoppable>): void {
     request.unlink();
     if (this.#running.size > 0) return;

@@ -1,26 +1,19 @@
 /**
- * What the floors above see of one wire. A connection never sees its pool: it reports through the owner given at birth.
+ * What the floors above see of a wire: a connection carries streams, one at a time in HTTP/1.1, many in HTTP/2.
  *
- * Life: born ready -> `send` -> the exchange ends -> `owner.idle` (may be used again) or `owner.dead` -> ... -> dead.
- * `owner.dead` is called exactly once, whenever it happens; `owner.idle` once for each exchange that leaves the
- * connection reusable, always before the exchange's own `onEnd`.
+ * A connection never sees its pool. It reports through the owner given at birth:
+ *  1. `capacityChanged`: `free` or `open` is another than before; always before the exchange's own `onEnd`;
+ *  2. `unsent`: an exchange is proven not to have been processed; it may start again on any connection;
+ *  3. `dead`: once, before anything else is told of that death.
  */
 
 import type { HTTPError } from "../core/errors.ts";
-import type { BodyStream } from "./http1/upload.ts";
+import type { RequestHead } from "../protocol/request-head.ts";
+import type { FieldLines, ResponseHead } from "../protocol/response-head.ts";
+import type { BodyStream } from "./upload-source.ts";
 
-/** What is read of a response head before anybody asks for its fields. */
-export interface Head {
-  readonly status: number;
-  /** 10, 11 or 20. */
-  readonly version: number;
-  readonly reason: string;
-  /** Latin-1 text of the head; its field lines start at `fieldsStart`. */
-  readonly text: string;
-  readonly fieldsStart: number;
-  /** Whether it has a Content-Encoding field. */
-  readonly encoded: boolean;
-}
+/** The protocols that a connection can speak, by their ALPN names. */
+export type Protocol = "http/1.1" | "h2";
 
 /** How the response body is framed. */
 export interface BodyFacts {
@@ -33,43 +26,55 @@ export interface BodyFacts {
 
 /** One request with its answer, as a connection sees it. */
 export interface Exchange {
-  /** Request head, every character one byte. */
-  readonly head: string;
+  readonly head: RequestHead;
   readonly body: Uint8Array | BodyStream | null;
   /** Send the body only once the server says 100 (Continue), or has said nothing for a second (RFC 9110 §10.1.1). */
   readonly expectContinue: boolean;
-  /** The answer has no body whatever its head says: the request is HEAD. */
-  readonly bodiless: boolean;
   /** The request does not ask for the connection to be closed. */
   readonly persistent: boolean;
   /** Asked after `onHead`: collect the body and give it to `onEnd` in one piece, instead of `onBody`. */
   readonly collect: boolean;
-  /** Asked at the end of the answer: whether the connection stays bound, until `Connection.release`. */
-  readonly holds: boolean;
-  /** Longest wait for the head, and between two parts of the body, in ms; `Infinity` for none. */
+  /** Asked at the end of the answer: whether the connection stays bound, until `Stream.release`. */
+  readonly parks: boolean;
+  /** Longest silence of the server in ms; `Infinity` for no limit. */
   readonly readTimeout: number;
+  /** The request goes on the wire now; `stream` is what `start` gives: the answer may come before that returns. */
+  onStart(stream: Stream): void;
   /** `sent` bytes of the request body have been given to the socket; `done`: all of it. */
   onSent(sent: number, done: boolean): void;
   /** `received` bytes of the response body have come. */
   onReceived(received: number): void;
-  /** A 1xx response other than 101. `head` is only valid during the call. */
-  onInformational(head: Head): void;
-  /** The final head. `head` and `facts` are only valid during the call. */
-  onHead(head: Head, facts: BodyFacts): void;
+  /** A 1xx response other than 101. */
+  onInformational(head: ResponseHead): void;
+  /** The final head. `facts` are only valid during the call. */
+  onHead(head: ResponseHead, facts: BodyFacts): void;
   /**
    * A part of the body, the receiver's to keep. `endsChunk`: it completes a chunk of the chunked coding.
-   * `false` stops reading until `Connection.resume`.
+   * `false` stops reading until `Stream.resume`.
    */
   onBody(bytes: Buffer, endsChunk: boolean): boolean;
   /** The whole answer has come; `body` is set if `collect`. `atOnce`: it came in one piece with its head. */
-  onEnd(body: Buffer | null, trailers: string, atOnce: boolean): void;
-  /** The exchange failed, and the connection with it. */
+  onEnd(body: Buffer | null, trailers: FieldLines | null, atOnce: boolean): void;
+  /** The exchange failed. */
   onError(error: HTTPError): void;
 }
 
-/** Who is told when a connection becomes free or dies. */
+/** What one exchange holds of a connection; worth nothing once the exchange has ended. */
+export interface Stream {
+  /** Stops reading until `resume`. */
+  pause(): void;
+  /** Goes on reading, after `pause` or after `onBody` returned false. */
+  resume(): void;
+  /** Nobody wants the connection to stay bound any more (`Exchange.parks`). */
+  release(): void;
+  /** Ends the exchange, which fails with `error`, or silently without. HTTP/1 closes the connection for it. */
+  cancel(error?: HTTPError): void;
+}
+
+/** Who is told how a connection fares. */
 export interface ConnectionOwner {
-  idle(): void;
+  capacityChanged(): void;
+  unsent(exchange: Exchange): void;
   dead(): void;
 }
 
@@ -81,35 +86,37 @@ export interface ConnectionSetup {
   readonly tls: number | null;
 }
 
-/** One wire that can carry one exchange at a time. */
-export interface Connection {
+/** What is said of a connection to whoever used it; outlives it. */
+export interface ConnectionInfo {
   /** Counts the connections of the process. */
   readonly id: number;
+  readonly protocol: Protocol;
+  /** First hop, such as `127.0.0.1:80`. */
+  readonly route: string;
+  /** Address of the first hop, such as `127.0.0.1`; `null` where it has none. */
+  readonly address: string | null;
+}
+
+/** One wire. */
+export interface Connection {
+  readonly info: ConnectionInfo;
+  readonly protocol: Protocol;
   readonly setup: ConnectionSetup;
   /** `clock.now()` of its birth. */
   readonly bornAt: number;
   /** Exchanges begun on it. */
   readonly exchanges: number;
-  /** First hop, such as `127.0.0.1:80`. */
-  readonly route: string;
-  /** False from the moment it must not be used any more. */
-  readonly alive: boolean;
+  /** Exchanges that it can take now. */
+  readonly free: number;
+  /** Exchanges under way, and answers that still hold it. 0 with `free` 0: it will be free in a moment, or dies. */
+  readonly open: number;
   /** The server's `Keep-Alive: timeout=` in ms; `null` where it gave none. */
   readonly keepAliveHint: number | null;
-  /** `now`: the clock's. */
-  send(exchange: Exchange, now?: number): void;
-  /**
-   * Whether all that was sent has left the process. A connection reports idle before that (TLS tells a turn late), and
-   * dies if it takes too long.
-   */
-  isFlushed(): boolean;
-  /** Goes on reading after `onBody` returned false. */
-  resume(): void;
-  /** Stops reading until `resume`. */
-  pause(): void;
-  /** Nobody wants it to be held any more (`Exchange.holds`). */
-  release(): void;
-  /** Destroys it at once; an exchange under way fails with `error`, or silently without. */
+  /** Begins an exchange; only while `free` is above 0. `now`: the clock's. */
+  start(exchange: Exchange, now?: number): Stream;
+  /** Takes no new exchanges; closes when the last one has ended. */
+  retire(): void;
+  /** Closes it at once; exchanges under way fail with `error`, or silently without. */
   close(error?: HTTPError): void;
   /** Whether it keeps the process alive: in use yes, idle no. */
   ref(): void;

@@ -34,7 +34,50 @@ export interface AttemptMessage extends RequestStartMessage {
   /** 1 for the first. */
   attempt: number;
   /** Why it is made. */
-  reason: "first" | "resend" | "retry" | "redirect" | "challenge";
+  reason: "first" | "resend" | "retry" | "redirect" | "challenge" | "expectation";
+}
+
+/** How long the parts of an attempt took, in ms; `null` for one that was not reached, or not needed. */
+export interface AttemptPhases {
+  /** Waiting for a connection, without the making of one. */
+  queued: number;
+  dns: number | null;
+  connect: number | null;
+  tls: number | null;
+  /** From the first byte of the request to its last. */
+  send: number | null;
+  /** From then to the head of the answer. */
+  wait: number | null;
+  /** From then to the end of its body. */
+  receive: number | null;
+}
+
+/**
+ * `urlpool:attempt:end`: a try is over, its body included. Made only while somebody listens. The values of fields that
+ * hold credentials are `***`.
+ */
+export interface AttemptEndMessage extends RequestStartMessage {
+  attempt: number;
+  /** Counts the connections of the process; `null` where there was none. */
+  connection: number | null;
+  /** First hop, such as `127.0.0.1:80`. */
+  route: string | null;
+  protocol: "http/1.1" | "h2" | null;
+  /** Address of the first hop. */
+  address: string | null;
+  /** Whether the connection had served another request. */
+  reused: boolean;
+  /** As HTTP/1 writes it. */
+  requestHead: string | null;
+  /** Of head and body, without the framing of a chunked one. */
+  requestBytes: number;
+  responseHead: string | null;
+  status: number | null;
+  /** Of the answer's body, as it came over the wire. */
+  bytes: number;
+  phases: AttemptPhases;
+  /** `null` if it went well. */
+  error: unknown;
 }
 
 /** `urlpool:connection:open`: a connection stands. */
@@ -86,6 +129,7 @@ export const trace: {
   readonly requestEnd: TypedChannel<RequestEndMessage>;
   readonly requestError: TypedChannel<RequestErrorMessage>;
   readonly attemptStart: TypedChannel<AttemptMessage>;
+  readonly attemptEnd: TypedChannel<AttemptEndMessage>;
   readonly connectionOpen: TypedChannel<ConnectionOpenMessage>;
   readonly connectionClose: TypedChannel<ConnectionCloseMessage>;
   readonly connectionError: TypedChannel<ConnectionErrorMessage>;
@@ -96,6 +140,7 @@ export const trace: {
   requestEnd: typed("request:end"),
   requestError: typed("request:error"),
   attemptStart: typed("attempt:start"),
+  attemptEnd: typed("attempt:end"),
   connectionOpen: typed("connection:open"),
   connectionClose: typed("connection:close"),
   connectionError: typed("connection:error"),
@@ -123,8 +168,15 @@ export function isDebugging(): boolean {
 }
 
 function line(name: string, message: unknown): string {
-  const facts = Object.entries(message as object).map(([key, value]) => `${key}=${show(value)}`);
+  const scalars = Object.entries(message as object).filter(([, value]) => isShort(value));
+  const facts = scalars.map(([key, value]) => `${key}=${show(value)}`);
   return `${name.replace("urlpool:", "")} ${facts.join(" ")}`;
+}
+
+/** Heads have lines of their own, and phases are for programs. */
+function isShort(value: unknown): boolean {
+  if (typeof value === "object" && value !== null) return value instanceof Error;
+  return typeof value !== "string" || !value.includes("\n");
 }
 
 function show(value: unknown): string {

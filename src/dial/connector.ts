@@ -175,7 +175,7 @@ export class Connector {
     return connection;
   }
 
-  #traceOpen({ id: connection, setup }: Connection): void {
+  #traceOpen({ info: { id: connection }, setup }: Connection): void {
     const { name: route } = this.route;
     if (trace.connectionOpen.hasSubscribers) trace.connectionOpen.publish({ connection, route, ...setup });
   }

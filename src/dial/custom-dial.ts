@@ -128,7 +128,7 @@ function isStream(value: unknown): value is Duplex {
 }
 
 function isConnection(value: unknown): value is Connection {
-  return isObject(value) && typeof value.close === "function" && typeof value.ref === "function";
+  return isObject(value) && typeof value.start === "function" && typeof value.close === "function";
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -8,7 +8,7 @@ import { checkOption, numberOption, OPTION_RULES, ruleOf } from "../client/optio
 import { type ProxyUrl, plainHost } from "../client/proxy.ts";
 import { type Hop, type PendingHop, prepareCall } from "../client/request.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "../client/request-methods.ts";
-import { exchange, type Router } from "../client/request-run.ts";
+import { type Router, runRequest } from "../client/request-run.ts";
 import type { HTTPResponse } from "../client/response/response.ts";
 import { type CallSettings, poolSettings } from "../client/settings.ts";
 import { Commons } from "../client/shared-resources.ts";
@@ -309,7 +309,7 @@ export class PoolManager extends RequestMethods {
 
   #send(pool: HTTPConnectionPool, method: string, hop: Hop, options: UrlopenOptions): Promise<HTTPResponse> {
     if (pool.urlopen === HTTPConnectionPool.prototype.urlopen) {
-      return exchange(pool.prepare(method, options, this.headers), hop, this.#router);
+      return runRequest(pool.prepare(method, options, this.headers), hop, this.#router);
     }
     // A pool class of somebody's own wants to see its requests.
     const headers = options.headers ?? this.headers;
@@ -323,7 +323,7 @@ export class PoolManager extends RequestMethods {
     options: UrlopenOptions,
   ): Promise<HTTPResponse> {
     this.#settings ??= poolSettings(this.#connectionPoolKw);
-    return exchange(
+    return runRequest(
       prepareCall(this.#settings, method, options, this.headers),
       pendingHop(found, url),
       this.#router,

@@ -98,13 +98,15 @@ export function isDeterministic(error: unknown): boolean {
   );
 }
 
-/** The counter that `error` costs: by its class, as in urllib3. */
+/** The counter that `error` costs: by its class, as in urllib3, and by how far the request had come. */
 export function kindOf(error: Error): FailureKind {
   // A proxy that was not reached has not seen the request.
   const origin = error instanceof ProxyError ? error.cause : error;
   if (origin instanceof ConnectTimeoutError) return "connect";
   if (error instanceof ReadTimeoutError || error instanceof ProtocolError) return "read";
-  return "other";
+  // What was sent counts, not what broke: a server may be at work on it although TLS failed later.
+  const { bytesWritten = 0 } = error as { bytesWritten?: number | undefined };
+  return bytesWritten > 0 ? "read" : "other";
 }
 
 /** The proxy refused these credentials, and would refuse them again. */

@@ -1,11 +1,16 @@
 /**
  * How many connections may be open at once over many pools (`maxConnections`), shared fairly:
  *  1. a free place goes to a pool that waits and has no connection at all, else to the one that has waited longest;
- *  2. where no place is free, the connection that has been idle longest, of any pool, is closed for it;
- *  3. a busy pool gives up a connection that comes back to it when a pool without any waits: no host starves another.
+ *  2. where no place is free, what has been idle longest is closed for it: a connection of any pool, or a dial that
+ *     nobody waits for;
+ *  3. a busy pool gives up a connection that comes back to it when a pool without any waits, but not every time: each
+ *     connection may serve `MAX_OVERTAKINGS` more requests first. So no host starves another, and connections are reused.
  */
 
 import { type Link, LinkedList } from "./linked-list.ts";
+
+/** Requests that a connection may serve while a pool without any connection waits for its place. */
+export const MAX_OVERTAKINGS: number = 16;
 
 /** What the budget sees of a pool. */
 export interface BudgetMember {
@@ -17,16 +22,16 @@ export interface BudgetMember {
   pump(): void;
 }
 
-/** What the budget sees of an idle connection. */
-export interface IdleMember {
+/** What the budget may close to make room. */
+export interface Evictable {
   close(): void;
 }
 
 /** Counts the places; one per manager. */
 export class ConnectionBudget {
   readonly limit: number;
-  /** Idle connections of all pools, longest idle first. */
-  readonly idle: LinkedList<Link<IdleMember>> = new LinkedList();
+  /** What may be closed, of all pools, longest idle first. */
+  readonly idle: LinkedList<Link<Evictable>> = new LinkedList();
   #open = 0;
   readonly #starving: LinkedList<Link<BudgetMember>> = new LinkedList();
   readonly #waiting: LinkedList<Link<BudgetMember>> = new LinkedList();
@@ -62,10 +67,9 @@ export class ConnectionBudget {
     return false;
   }
 
-  /** Gives a place back, and passes it on. */
+  /** Gives a place back, and offers it to the pools in line until one has taken it. */
   give(): void {
     this.#open--;
-    // Who stands in line may not want the place any more: then the next one is asked.
     while (this.#open < this.limit) {
       const next = this.#starving.first ?? this.#waiting.first;
       if (next === null) return;

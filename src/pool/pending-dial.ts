@@ -1,51 +1,67 @@
-/** A connection being made for a pool. */
+/** A connection being made for a pool. It has no time limit of its own: those who wait for it have. */
 
 import type { Connection, ConnectionOwner } from "../connection/connection.ts";
-import { ClosedPoolError } from "../core/errors.ts";
-import type { Pool } from "./pool.ts";
-import { Member } from "./pooled-connection.ts";
-import type { Ticket } from "./waiter.ts";
+import type { HTTPError } from "../core/errors.ts";
+import { TimerEntry } from "../core/timers.ts";
+import { Link } from "./linked-list.ts";
+import type { Waiter, WaiterDial } from "./waiter.ts";
 
 /** A dial under way, as the pool's maker of connections sees it. */
 export interface DialRequest {
-  readonly connectTimeout: number;
   /** To be given to the connection at birth. */
   readonly owner: ConnectionOwner;
-  /** Exactly one of the two is called, once, later. */
+  /** Exactly one of the two is called, once, later; none after `abort`. */
   connected(connection: Connection): void;
   failed(error: Error): void;
 }
 
-/** Stops a dial, or lets the process end although it is under way. */
+/** What the pool may do to a dial. */
 export interface DialHandle {
-  abort(): void;
+  /** Gives up; nothing is reported any more. `timeout`: what its last waiter was told, whose time was over. */
+  abort(timeout?: HTTPError): void;
+  /** Lets the process end although it is under way. */
   unref(): void;
   ref(): void;
+  /** What to tell somebody who waited for it for `timeout` ms. */
+  timeoutError(timeout: number): HTTPError;
 }
 
-/** A dial and the ticket it was begun for, as long as that still waits. */
-export class Dialing implements DialRequest {
-  ticket: Ticket | null;
-  readonly connectTimeout: number;
-  readonly owner: Member;
-  readonly #pool: Pool;
+/** What a dial sees of its pool. */
+export interface DialOwner {
+  begin(request: DialRequest): DialHandle;
+  dialled(dial: PendingDial, connection: Connection): void;
+  dialFailed(dial: PendingDial, error: Error): void;
+  /** Nobody wants the result any more. */
+  abandoned(dial: PendingDial): void;
+}
+
+/** A dial and the waiter that it was begun for, as long as that still waits. */
+export class PendingDial implements DialRequest, WaiterDial {
+  waiter: Waiter | null;
+  readonly owner: ConnectionOwner;
+  /** Exchanges that its connection is expected to take; `Infinity` while that is not known. */
+  promise: number;
+  /** Fires when nobody wanted it for long enough. */
+  readonly orphanTimer: TimerEntry = new TimerEntry(() => this.close());
+  /** Its place among what the budget may close. */
+  readonly budgetLink: Link<PendingDial> = new Link<PendingDial>(this);
+  readonly #pool: DialOwner;
   #handle: DialHandle | null = null;
   #wentOn = false;
 
-  constructor(pool: Pool, ticket: Ticket) {
+  constructor(pool: DialOwner, owner: ConnectionOwner, waiter: Waiter, promise: number) {
     this.#pool = pool;
-    this.ticket = ticket;
-    this.connectTimeout = ticket.connectTimeout;
-    this.owner = new Member(pool);
+    this.owner = owner;
+    this.waiter = waiter;
+    this.promise = promise;
   }
 
   start(): void {
-    this.#handle = this.#pool.settings.dial(this);
+    this.#handle = this.#pool.begin(this);
   }
 
   connected(connection: Connection): void {
-    this.owner.connection = connection;
-    this.#pool.dialled(this, this.owner);
+    this.#pool.dialled(this, connection);
   }
 
   failed(error: Error): void {
@@ -63,20 +79,21 @@ export class Dialing implements DialRequest {
     this.start();
   }
 
-  orphan(): void {
-    this.ticket = null;
-    this.#handle?.unref();
+  timeoutError(timeout: number): HTTPError {
+    return this.#handle!.timeoutError(timeout);
   }
 
-  adopt(ticket: Ticket): void {
-    this.ticket = ticket;
+  ref(): void {
     this.#handle?.ref();
   }
 
-  /** For an orphan only. */
-  abort(): void {
-    this.ticket = null;
-    this.#handle?.abort();
-    this.#pool.dialFailed(this, new ClosedPoolError("Pool is closed"));
+  unref(): void {
+    this.#handle?.unref();
+  }
+
+  /** Gives up. `timeout`: what its last waiter was told, whose time was over. */
+  close(timeout?: HTTPError): void {
+    this.#handle?.abort(timeout);
+    this.#pool.abandoned(this);
   }
 }

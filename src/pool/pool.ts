@@ -2,135 +2,113 @@
  * Who may use a connection now. No sockets in here, and no clock but the one given.
  *
  * The rules, each learned from somebody's bug:
- *  1. Assignment is reservation: a connection leaves the idle stack in the step that binds it to a ticket.
+ *  1. Assignment is reservation: an exchange starts in the step in which its waiter gets the connection.
  *  2. Nothing is scanned: acquire, release and cancel are O(1), whatever the number of connections.
- *  3. A dial belongs to the pool: its ticket may take another connection meanwhile, the dial's result is kept.
- *  4. No barging: while tickets wait, a connection that comes back goes to the first of them.
- *  5. A used connection rests for one turn of the event loop before it is given again (turn.ts).
- *  6. Every lease ends exactly once: the connection reports idle or dead.
+ *  3. A dial belongs to the pool, a time limit to a waiter: nobody inherits another's connect timeout (dials.ts).
+ *  4. No barging: while others wait, capacity that becomes free goes to the first of them.
+ *  5. Waiters are compared with promised capacity: what dials and resting connections will bring soon.
+ *  6. Every lease ends exactly once: the connection reports its capacity, or that it is dead.
  *  7. A retired pool serves whoever has come and still comes, but keeps no connection.
  */
 
-import type { Clock, Timer } from "../core/clock.ts";
-import { EmptyPoolError } from "../core/errors.ts";
-import { type CoarseTimers, TimerEntry } from "../core/timers.ts";
-import type { BudgetMember, ConnectionBudget } from "./budget.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Clock } from "../core/clock.ts";
+import { ConnectTimeoutError, EmptyPoolError } from "../core/errors.ts";
+import type { CoarseTimers } from "../core/timers.ts";
+import { type BudgetMember, MAX_OVERTAKINGS } from "./budget.ts";
+import { Dials } from "./dials.ts";
+import { Line, type LineOwner } from "./line.ts";
 import { Link, LinkedList } from "./linked-list.ts";
-import { type DialHandle, Dialing, type DialRequest } from "./pending-dial.ts";
-import type { Member, MemberState } from "./pooled-connection.ts";
-import type { Turn } from "./turn.ts";
-import type { Ticket } from "./waiter.ts";
+import { type DialHandle, type DialOwner, type DialRequest, PendingDial } from "./pending-dial.ts";
+import { type ConnectionPlace, type MemberState, PooledConnection } from "./pooled-connection.ts";
+import { noCounters, type PoolCounters, type PoolSettings } from "./settings.ts";
+import type { Waiter } from "./waiter.ts";
 
 export type { DialHandle, DialRequest } from "./pending-dial.ts";
-export { Ticket } from "./waiter.ts";
-
-/** Dials under way at once per pool: hung dials must not grow without bound. */
-export const MAX_DIALS: number = 64;
-
-/** What a pool is made of. */
-export interface PoolSettings {
-  maxsize: number;
-  block: boolean;
-  /** ms */
-  keepAliveTimeout: number;
-  /** ms */
-  connectionMaxAge: number;
-  clock: Clock;
-  timers: CoarseTimers;
-  turn: Turn;
-  budget: ConnectionBudget;
-  /** In a burst one dial begins at once, and after each such time as many as have begun before, in ms; 0: all at once. */
-  dialPace: number;
-  dial: (request: DialRequest) => DialHandle;
-  /** Counts together with other pools. */
-  totals: PoolCounters;
-  /** Text for errors, such as `HTTPConnectionPool(host='h', port=80)`. */
-  name: string;
-}
-
-/** Counters that only grow. */
-export interface PoolCounters {
-  /** Connections made. */
-  created: number;
-  /** Requests that got a connection which had served another. */
-  reused: number;
-  /** Connections closed because they were not to be kept. */
-  discarded: number;
-  /** Requests that waited for longer than their `poolTimeout`. */
-  timedOut: number;
-}
-
-/** All zero. */
-export function noCounters(): PoolCounters {
-  return { created: 0, reused: 0, discarded: 0, timedOut: 0 };
-}
+export { noCounters, type PoolCounters, type PoolSettings } from "./settings.ts";
+export { Waiter, type WaiterOwner } from "./waiter.ts";
 
 /** Keeps the connections of one route and hands them out. */
-export class Pool implements BudgetMember {
+export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner {
   readonly settings: PoolSettings;
+  readonly clock: Clock;
+  readonly timers: CoarseTimers;
+  readonly keepAliveTimeout: number;
+  readonly connectionMaxAge: number;
   readonly counters: PoolCounters = noCounters();
   /** @internal */ readonly budgetLink: Link<BudgetMember> = new Link<BudgetMember>(this);
-  readonly #idle = new LinkedList<Member>();
-  readonly #waiting = new LinkedList<Ticket>();
-  readonly #dials = new Set<Dialing>();
+  readonly #connections = new LinkedList<Link<PooledConnection>>();
+  /** With exchanges under way, and capacity for more. */
+  readonly #shared = new LinkedList<PooledConnection>();
+  readonly #idle = new LinkedList<PooledConnection>();
+  readonly #waiting: Line;
+  readonly #dials: Dials;
   #resting = 0;
-  #active = 0;
-  readonly #orphans = new Set<Dialing>();
+  #busy = 0;
   #retired = false;
   #pumping = false;
-  /** Dials that may begin now, if they are paced, and those that have begun in this burst. */
-  #mayBegin = 1;
-  #begun = 0;
-  #pacing: Timer | null = null;
 
   constructor(settings: PoolSettings) {
     this.settings = settings;
+    this.clock = settings.clock;
+    this.timers = settings.timers;
+    this.keepAliveTimeout = settings.keepAliveTimeout;
+    this.connectionMaxAge = settings.connectionMaxAge;
+    this.#waiting = new Line(settings.timers, this);
+    this.#dials = new Dials(settings, settings.expected, () => this.pump());
   }
 
   /** Connections and dials. */
   get size(): number {
-    return this.#idle.size + this.#resting + this.#active + this.#dials.size;
+    return this.#connections.size + this.#dials.size;
   }
 
+  /** Connections without exchanges. */
   get idle(): number {
     return this.#idle.size + this.#resting;
   }
 
+  /** Exchanges under way. */
   get busy(): number {
-    return this.#active;
+    return this.#busy;
   }
 
   get queued(): number {
     return this.#waiting.size;
   }
 
-  /** Gives `ticket` a connection, at once or later, in the order of asking. */
-  acquire(ticket: Ticket): void {
-    // While others wait nothing is idle, but for those that want no idle connection.
-    const member = ticket.fresh ? null : this.#takeIdle();
+  /** The line, the dials and the connections, in one text. */
+  toString(): string {
+    const connections = Array.from(this.#connections, ({ value }) => String(value)).join("; ");
+    const retired = this.#retired ? "retired " : "";
+    return `${retired}waiting=${this.#waiting.size} dials=${this.#dials} connections=[${connections}]`;
+  }
+
+  /** Gives `waiter` a connection, at once or later, in the order of asking. */
+  acquire(waiter: Waiter): void {
+    const member = this.#takeFree(waiter);
     if (member !== null) {
-      member.reserve(ticket);
+      this.#grant(member, waiter);
       return;
     }
-    this.#waiting.push(ticket);
-    this.#startWait(ticket);
+    this.#waiting.push(waiter);
+    if (this.#waiting.size <= this.#dials.promised) this.#waiting.cover(waiter);
     this.pump();
   }
 
-  /** The ticket is not wanted any more. Its dial goes on: the next one will be glad of it. */
-  cancel(ticket: Ticket): void {
-    ticket.reservation?.giveUp();
-    if (!ticket.linked) return;
-    this.#leaveLine(ticket);
-    this.#orphan(ticket);
-    if (this.#waiting.size === 0) this.#resetPace();
+  /** The waiter is not wanted any more. Its dial goes on, for the next one. */
+  cancel(waiter: Waiter): void {
+    if (!waiter.linked) return;
+    this.#waiting.leave(waiter);
+    this.#disown(waiter);
+    if (this.#waiting.size === 0) this.#dials.resetPace();
   }
 
-  /** Closes idle connections and dials that nobody waits for; from now on no connection is kept. */
+  /** Closes what nobody uses or waits for; from now on no connection is kept. */
   retire(): void {
     this.#retired = true;
-    for (const member of this.#idle) member.close();
-    for (const dial of this.#orphans) dial.abort();
+    for (const { value: member } of this.#connections) if (member.state !== "busy") member.close();
+    for (const dial of this.#dials.orphans) dial.close();
   }
 
   /** Connections are kept again. */
@@ -138,282 +116,298 @@ export class Pool implements BudgetMember {
     this.#retired = false;
   }
 
-  /** Finds or opens connections for the tickets that no dial and no resting connection will serve. */
+  /** Closes every connection at once; exchanges under way end silently: their requests have been told already. */
+  destroy(): void {
+    this.retire();
+    for (const { value: member } of this.#connections) member.close();
+  }
+
+  /** Finds or opens connections for the waiters that nothing promised will serve. */
   pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    while (this.#undialled > this.#resting) {
-      const [orphan] = this.#orphans;
-      if (orphan !== undefined) this.#adopt(orphan);
-      else if (!this.#inPace() || !this.#makeRoom() || !this.settings.budget.take(this)) break;
+    while (this.#waiting.size > this.#dials.promised + this.#resting) {
+      const { orphan } = this.#dials;
+      if (orphan !== null) this.#adopt(orphan);
+      else if (!this.#dials.inPace() || !this.#makeRoom() || !this.settings.budget.take(this)) break;
       else this.#dial();
     }
     this.#pumping = false;
-    if (this.#waiting.size === 0) this.#resetPace();
+    if (this.#waiting.size === 0) this.#dials.resetPace();
   }
 
-  /**
-   * Whether another dial may begin now. TLS handshakes are computation: begun all at once they all end late. Begun one
-   * after another, the first soon serves those who wait, and many a dial need not begin at all. So that a distant server
-   * costs little more, the number that may begin doubles after each `dialPace`.
-   */
-  #inPace(): boolean {
-    const { dialPace, clock } = this.settings;
-    if (dialPace === 0 || this.#mayBegin > 0) return true;
-    this.#pacing ??= clock.setTimer(
-      () => {
-        this.#pacing = null;
-        this.#mayBegin = this.#begun;
-        this.pump();
-      },
-      dialPace,
-      true,
-    );
-    return false;
+  // Connections
+
+  /** @internal `free` or `open` of a connection has changed. */
+  changed(member: PooledConnection): void {
+    const { connection } = member;
+    this.#syncLeases(member);
+    if (connection.open > 0) {
+      if (member.aged) connection.retire();
+      this.#serve(member);
+    } else if (!this.#keeps(member)) this.#discard(member);
+    else this.#serve(member);
   }
 
-  /** Nobody waits: the next burst begins anew. */
-  #resetPace(): void {
-    this.#mayBegin = 1;
-    this.#begun = 0;
-    this.#pacing?.cancel();
-    this.#pacing = null;
-  }
-
-  /** Tickets without a dial of their own: every dial but the orphans belongs to a waiting ticket. */
-  get #undialled(): number {
-    return this.#waiting.size - (this.#dials.size - this.#orphans.size);
-  }
-
-  /** Whether another dial may begin. What is idle now is not wanted by those who wait: it makes room. */
-  #makeRoom(): boolean {
-    const { maxsize, block } = this.settings;
-    if (this.#dials.size >= MAX_DIALS) return false;
-    if (block && this.size >= maxsize) this.#idle.first?.close();
-    return !block || this.size < maxsize;
-  }
-
-  /** Passes over at most as many tickets as there are dials. */
-  #firstUndialled(): Ticket {
-    for (const ticket of this.#waiting) if (ticket.dial === null) return ticket;
-    throw new Error("unreachable: a dial for nobody");
-  }
-
-  #dial(): void {
-    const ticket = this.#firstUndialled();
-    this.#mayBegin--;
-    this.#begun++;
-    const dial = new Dialing(this, ticket);
-    ticket.dial = dial;
-    this.#dials.add(dial);
-    dial.start();
-  }
-
-  #adopt(dial: Dialing): void {
-    this.#orphans.delete(dial);
-    const ticket = this.#firstUndialled();
-    ticket.dial = dial;
-    dial.adopt(ticket);
-  }
-
-  /** Nobody waits for the ticket's dial any more: it may finish, but it does not keep the process alive. */
-  #orphan(ticket: Ticket): void {
-    const dial = ticket.dial;
-    if (dial === null) return;
-    ticket.dial = null;
-    if (this.#retired) dial.abort();
-    else {
-      dial.orphan();
-      this.#orphans.add(dial);
-    }
-  }
-
-  /** @internal A dial has ended with a connection: it goes to whoever waits first. */
-  dialled(dial: Dialing, member: Member): void {
-    // Nobody may have waited for it: then it did not keep the process alive.
-    if (dial.ticket === null) member.connection.ref();
-    this.#forget(dial);
-    this.#count("created");
-    const ticket = this.#nextTicket();
-    if (ticket === null) {
-      this.#store(member);
-      return;
-    }
-    if (dial.ticket !== ticket) this.#swapDial(dial.ticket, ticket);
-    ticket.dial = null;
-    this.#grant(member, ticket);
-    this.pump();
-  }
-
-  /** @internal A dial has failed: its own ticket hears of it, if it still waits. */
-  dialFailed(dial: Dialing, error: Error): void {
-    if (this.#freedDescriptor(dial, error)) return;
-    this.#forget(dial);
-    const ticket = dial.ticket;
-    if (ticket !== null) {
-      ticket.dial = null;
-      this.#leaveLine(ticket);
-    }
-    this.settings.budget.give();
-    // It will serve nobody: the next one need not wait for its turn.
-    this.#mayBegin++;
-    ticket?.refused(error);
-    this.pump();
-  }
-
-  /** No file descriptor was left: whether an idle connection was closed for the dial, and it goes on. */
-  #freedDescriptor(dial: Dialing, error: Error): boolean {
-    const idle = this.settings.budget.idle.first;
-    if (idle === null || dial.ticket === null || !isOutOfDescriptors(error) || !dial.mayGoOn) return false;
-    idle.value.close();
-    dial.goOn();
-    return true;
-  }
-
-  #forget(dial: Dialing): void {
-    this.#dials.delete(dial);
-    this.#orphans.delete(dial);
-  }
-
-  /** The ticket whose dial served another one inherits that one's dial, if it had any. */
-  #swapDial(loser: Ticket | null, winner: Ticket): void {
-    const dial = winner.dial;
-    if (loser === null) {
-      this.#orphan(winner);
-      return;
-    }
-    loser.dial = dial;
-    if (dial !== null) dial.ticket = loser;
-    else if (loser.expired) this.#expire(loser);
-  }
-
-  /** @internal An exchange has ended well. */
-  released(member: Member): void {
-    this.#active--;
-    this.#store(member);
-  }
-
-  /** @internal A connection has died that was in `state`. */
-  died(member: Member, state: MemberState): void {
-    if (state === "idle") this.#idle.remove(member);
-    else if (state === "resting") this.#resting--;
-    else this.#active--;
+  /** @internal */
+  died(member: PooledConnection): void {
+    this.#enter(member, "dead");
+    this.#busy -= member.leases;
+    member.leases = 0;
+    member.poolLink.unlink();
     this.settings.budget.give();
     this.pump();
   }
 
-  /** @internal A rested connection may be used again. */
-  rested(member: Member): void {
-    this.#resting--;
-    const ticket = this.#nextTicket();
-    if (ticket !== null) {
-      this.#orphan(ticket);
-      this.#count("reused");
-      this.#grant(member, ticket);
-      this.pump();
-    } else if (this.#keeps(member)) {
-      this.#idle.push(member);
-      member.becomeIdle();
-    } else this.#discard(member);
-  }
-
-  /** @internal The turn of a reserved connection has come. */
-  grantReserved(member: Member, ticket: Ticket): void {
-    this.#count("reused");
-    ticket.granted(member.connection);
-  }
-
-  /** @internal A reserved connection is not wanted after all; it is still in the turn. */
-  unreserved(): void {
-    this.#active--;
-    this.#resting++;
-  }
-
-  /** @internal A reserved connection has died before its ticket could use it: the ticket is first in line again. */
-  reservationLost(ticket: Ticket): void {
-    const member = this.#takeIdle();
+  /** @internal Its exchange was not processed: the waiter is first in line again. */
+  requeue(waiter: Waiter): void {
+    const member = this.#takeFree(waiter);
     if (member !== null) {
-      member.reserve(ticket);
+      this.#grant(member, waiter);
       return;
     }
-    this.#waiting.unshift(ticket);
-    this.#startWait(ticket);
+    this.#waiting.unshift(waiter);
     this.pump();
   }
 
-  #count(what: keyof PoolCounters): void {
-    this.counters[what]++;
-    this.settings.totals[what]++;
+  /** Gives what is free of `member` to those who wait. */
+  #serve(member: PooledConnection): void {
+    for (;;) {
+      if (member.connection.free === 0) break;
+      const waiter = this.#waiting.first;
+      if (waiter === null) break;
+      this.#waiting.leave(waiter);
+      this.#disown(waiter);
+      this.#grant(member, waiter);
+      if (member.state === "dead") return;
+    }
+    this.#settle(member);
+    this.pump();
   }
 
-  #grant(member: Member, ticket: Ticket): void {
-    this.#active++;
-    member.use();
-    ticket.granted(member.connection);
+  #grant(member: PooledConnection, waiter: Waiter): void {
+    const { connection } = member;
+    this.#enter(member, "busy");
+    if (connection.exchanges > 0) this.#count("reused");
+    if (this.settings.budget.starving) member.overtakings++;
+    else member.overtakings = 0;
+    waiter.owner.granted(connection);
+    if (member.state === "dead") return;
+    this.#syncLeases(member);
+    this.#settle(member);
   }
 
-  #store(member: Member): void {
-    if (!this.#keeps(member)) {
-      this.#discard(member);
+  /** The state that the connection's capacity says. */
+  #settle(member: PooledConnection): void {
+    const { open, free } = member.connection;
+    this.#enter(member, open > 0 ? "busy" : free > 0 ? "idle" : "resting");
+    if (member.state !== "busy") return;
+    if (free === 0) member.unlink();
+    else if (!member.linked) this.#shared.push(member);
+  }
+
+  #enter(member: PooledConnection, state: MemberState): void {
+    const before = member.state;
+    if (before === state) {
+      if (state === "dead") member.unlink();
       return;
     }
-    this.#resting++;
-    member.rest();
+    member.state = state;
+    if (before === "resting") this.#resting--;
+    else member.unlink();
+    if (before === "idle") {
+      member.budgetLink.unlink();
+      if (state === "busy") member.wakeUp();
+    }
+    if (state === "resting") this.#resting++;
+    else if (state === "idle") {
+      this.#idle.push(member);
+      this.settings.budget.idle.push(member.budgetLink);
+      member.becomeIdle();
+    }
   }
 
-  #discard(member: Member): void {
-    this.#active++;
+  #syncLeases(member: PooledConnection): void {
+    const { open } = member.connection;
+    this.#busy += open - member.leases;
+    member.leases = open;
+  }
+
+  #discard(member: PooledConnection): void {
     this.#count("discarded");
-    member.use();
     member.close();
   }
 
-  #keeps(member: Member): boolean {
-    const { maxsize, budget, connectionMaxAge, clock } = this.settings;
-    if (member.idleTime() <= 0) return false;
-    const aged = connectionMaxAge !== Number.POSITIVE_INFINITY;
-    if (aged && clock.now() - member.connection.bornAt >= connectionMaxAge) return false;
-    if (this.#waiting.size > 0) return !budget.starving;
-    return !this.#retired && this.idle < maxsize && !budget.contended;
+  /** Whether a connection without exchanges is of further use. */
+  #keeps(member: PooledConnection): boolean {
+    const { maxsize, budget } = this.settings;
+    if (member.idleTime() <= 0 || member.aged) return false;
+    if (this.#waiting.size > 0) return !budget.starving || member.overtakings < MAX_OVERTAKINGS;
+    const others = this.idle - (member.state === "busy" ? 0 : 1);
+    return !this.#retired && others < maxsize && !budget.contended;
   }
 
-  #takeIdle(): Member | null {
+  /** A connection that can take an exchange now. One without exchanges is no use to those that want none that was idle. */
+  #takeFree(waiter: Waiter): PooledConnection | null {
+    if (this.#shared.last !== null) return this.#shared.last;
+    if (waiter.fresh) return null;
     for (let member = this.#idle.last; member !== null; member = this.#idle.last) {
-      if (!member.stale()) {
-        this.#idle.remove(member);
-        this.#active++;
-        return member;
-      }
+      if (!member.stale()) return member;
       member.close();
     }
     return null;
   }
 
-  #nextTicket(): Ticket | null {
-    const ticket = this.#waiting.first;
-    if (ticket !== null) this.#leaveLine(ticket);
-    return ticket;
+  // Dials
+
+  #dial(): void {
+    const waiter = this.#waiting.firstUndialled;
+    const dial = new PendingDial(this, new PooledConnection(this), waiter, this.#dials.promise);
+    waiter.dial = dial;
+    this.#dials.add(dial);
+    this.#waiting.cover(waiter);
+    if (dial.promise > 1) this.#waiting.coverFirst(dial.promise);
+    dial.start();
   }
 
-  #leaveLine(ticket: Ticket): void {
-    ticket.unlink();
-    ticket.timer?.disarm();
+  /** @internal */
+  begin(request: DialRequest): DialHandle {
+    return this.settings.dial(request);
   }
 
-  #startWait(ticket: Ticket): void {
-    if (ticket.poolTimeout === Number.POSITIVE_INFINITY) return;
-    ticket.timer ??= new TimerEntry(() => this.#expire(ticket));
-    this.settings.timers.arm(ticket.timer, ticket.poolTimeout);
+  /** @internal A dial has ended with a connection: it goes to whoever waits first. */
+  dialled(dial: PendingDial, connection: Connection): void {
+    const member = dial.owner as PooledConnection;
+    member.connection = connection;
+    this.#connections.push(member.poolLink);
+    // Nobody may have waited for it: then it did not keep the process alive.
+    if (dial.waiter === null) connection.ref();
+    this.#forget(dial, false);
+    this.#count("created");
+    this.#learn(connection);
+    const first = this.#waiting.first;
+    if (first !== null && dial.waiter !== first) this.#swapDial(dial.waiter, first);
+    else if (first !== null) first.dial = null;
+    if (first === null && !this.#keeps(member)) this.#discard(member);
+    else this.#serve(member);
   }
 
-  /** The wait for a place is over; a ticket whose dial is under way has its place already. */
-  #expire(ticket: Ticket): void {
-    ticket.expired = true;
-    if (ticket.dial !== null) return;
-    this.#leaveLine(ticket);
+  #learn(connection: Connection): void {
+    const capacity = connection.protocol === "h2" ? Math.max(1, connection.free) : 1;
+    if (this.#dials.expected === capacity) return;
+    this.#dials.learn(capacity);
+    this.settings.learned?.(capacity);
+  }
+
+  /** The waiter whose dial served another one inherits that one's dial, if it had any. */
+  #swapDial(loser: Waiter | null, winner: Waiter): void {
+    if (loser === null) return;
+    const dial = winner.dial as PendingDial | null;
+    winner.dial = null;
+    loser.dial = dial;
+    if (dial !== null) dial.waiter = loser;
+    else if (loser.expired) this.placeExpired(loser);
+  }
+
+  /** @internal A dial has failed: its own waiter hears of it, if it still waits. */
+  dialFailed(dial: PendingDial, error: Error): void {
+    if (this.#freedDescriptor(dial, error)) return;
+    const { waiter } = dial;
+    this.#forget(dial, true);
+    if (waiter !== null) {
+      waiter.dial = null;
+      this.#waiting.leave(waiter);
+    }
+    this.settings.budget.give();
+    waiter?.owner.refused(error);
+    this.pump();
+  }
+
+  /** @internal Nobody wants its result: it was given up. */
+  abandoned(dial: PendingDial): void {
+    this.#forget(dial, true);
+    this.settings.budget.give();
+    this.pump();
+  }
+
+  /** No file descriptor was left: whether an idle connection was closed for the dial, and it goes on. */
+  #freedDescriptor(dial: PendingDial, error: Error): boolean {
+    const idle = this.settings.budget.idle.first;
+    if (idle === null || dial.waiter === null || !isOutOfDescriptors(error) || !dial.mayGoOn) return false;
+    idle.value.close();
+    dial.goOn();
+    return true;
+  }
+
+  #forget(dial: PendingDial, failed: boolean): void {
+    this.#dials.remove(dial, failed);
+  }
+
+  #adopt(dial: PendingDial): void {
+    const waiter = this.#waiting.firstUndialled;
+    waiter.dial = dial;
+    this.#dials.adopt(dial, waiter);
+    this.#waiting.cover(waiter);
+  }
+
+  /** Nobody waits for the waiter's dial any more: it may finish, but it does not keep the process alive. */
+  #disown(waiter: Waiter): void {
+    const dial = waiter.dial as PendingDial | null;
+    if (dial === null) return;
+    waiter.dial = null;
+    dial.waiter = null;
+    this.#dials.disown(dial);
+    if (this.#retired) dial.close();
+  }
+
+  /** Whether another dial may begin. What is idle now is not wanted by those who wait: it makes room. */
+  #makeRoom(): boolean {
+    const { maxsize, block } = this.settings;
+    if (block && this.size >= maxsize) this.#idle.first?.close();
+    return !block || this.size < maxsize;
+  }
+
+  // Time limits
+
+  /** @internal Nobody else's limit counts: the dial goes on for the next waiter, if there is one. */
+  connectExpired(waiter: Waiter, limit: number): void {
+    const dial = waiter.dial as PendingDial | null;
+    const error =
+      (dial ?? this.#dials.any)?.timeoutError(limit) ??
+      new ConnectTimeoutError(`No connection could be made in time. (connect timeout=${limit} ms)`);
+    this.#waiting.leave(waiter);
+    this.#disown(waiter);
+    waiter.owner.refused(error);
+    this.pump();
+    // It was too slow once: nobody should meet it later.
+    if (dial !== null && this.#dials.isOrphan(dial)) dial.close(error);
+  }
+
+  /** @internal The wait for a place is over; a waiter that a dial will serve has its place already. */
+  placeExpired(waiter: Waiter): void {
+    if (waiter.dial !== null || this.#hasPlace(waiter)) {
+      this.#waiting.lookAgain(waiter);
+      return;
+    }
+    this.#waiting.leave(waiter);
     this.#count("timedOut");
-    const wait = `no connection became free within ${ticket.poolTimeout} ms (poolTimeout)`;
-    ticket.refused(new EmptyPoolError(`${this.settings.name}: Pool is empty and ${wait}`, { phase: "pool" }));
+    const wait = `no connection became free within ${waiter.owner.poolTimeout} ms (poolTimeout)`;
+    const error = new EmptyPoolError(`${this.settings.name}: Pool is empty and ${wait}`, { phase: "pool" });
+    waiter.owner.refused(error);
+  }
+
+  /** Whether only the pace of dials keeps the waiter: it stands among those whom the next connections will serve. */
+  #hasPlace(waiter: Waiter): boolean {
+    const { maxsize, block } = this.settings;
+    if (this.budgetLink.linked) return false;
+    const room = block ? Math.max(0, maxsize - this.size) : Number.POSITIVE_INFINITY;
+    const more = room === 0 ? 0 : room * (this.#dials.expected ?? Number.POSITIVE_INFINITY);
+    return this.#waiting.isAmong(waiter, this.#dials.promised + this.#resting + more);
+  }
+
+  #count(what: keyof PoolCounters): void {
+    this.counters[what]++;
+    this.settings.totals[what]++;
   }
 }
 

@@ -1,99 +1,84 @@
 /** A connection's place in its pool. */
 
-import type { Connection, ConnectionOwner } from "../connection/connection.ts";
-import { TimerEntry } from "../core/timers.ts";
-import type { IdleMember } from "./budget.ts";
+import type { Connection, ConnectionOwner, Exchange } from "../connection/connection.ts";
+import type { Clock } from "../core/clock.ts";
+import { type CoarseTimers, TimerEntry } from "../core/timers.ts";
 import { Link, ListNode } from "./linked-list.ts";
-import type { Pool } from "./pool.ts";
-import type { TurnEntry } from "./turn.ts";
-import type { Ticket } from "./waiter.ts";
+import type { PooledExchange, Waiter } from "./waiter.ts";
 
-/** What a member is doing. */
-export type MemberState = "active" | "resting" | "reserved" | "idle" | "dead";
+/** What a connection's place needs of its pool. */
+export interface ConnectionPlace {
+  readonly clock: Clock;
+  readonly timers: CoarseTimers;
+  /** ms */
+  readonly keepAliveTimeout: number;
+  /** ms */
+  readonly connectionMaxAge: number;
+  /** `free` or `open` of its connection is another than before. */
+  changed(member: PooledConnection): void;
+  died(member: PooledConnection): void;
+  /** First in line again. */
+  requeue(waiter: Waiter): void;
+}
 
-/** A connection's place in the pool, and its owner. */
-export class Member extends ListNode implements ConnectionOwner, TurnEntry, IdleMember {
+/** `busy`: exchanges are under way; `resting`: free in a moment; `idle`: free, and nothing else. */
+export type MemberState = "busy" | "resting" | "idle" | "dead";
+
+/** A connection in a pool, and its owner. As a list node it stands among those that can take an exchange. */
+export class PooledConnection extends ListNode implements ConnectionOwner {
   connection!: Connection;
-  readonly #pool: Pool;
-  readonly #budgetLink = new Link<IdleMember>(this);
+  state: MemberState = "busy";
+  /** Exchanges that the pool counts as under way on it. */
+  leases: number = 0;
+  /** Times in a row that a pool without any connection waited while this one served its own. */
+  overtakings: number = 0;
+  /** Its place among all of the pool's connections. */
+  readonly poolLink: Link<PooledConnection> = new Link<PooledConnection>(this);
+  /** Its place among the idle ones of all pools. */
+  readonly budgetLink: Link<PooledConnection> = new Link<PooledConnection>(this);
+  readonly #place: ConnectionPlace;
   readonly #timer = new TimerEntry(() => this.close());
-  #state: MemberState = "active";
-  #ticket: Ticket | null = null;
   /** Time of day at which it is too old, for a clock that stood still while the machine slept. */
   #staleAt = 0;
 
-  constructor(pool: Pool) {
+  constructor(place: ConnectionPlace) {
     super();
-    this.#pool = pool;
+    this.#place = place;
+  }
+
+  override toString(): string {
+    return `${this.connection} ${this.state}`;
   }
 
   // Reported by the connection.
 
-  idle(): void {
-    this.#pool.released(this);
+  capacityChanged(): void {
+    this.#place.changed(this);
+  }
+
+  unsent(exchange: Exchange): void {
+    this.#place.requeue((exchange as PooledExchange).waiter);
   }
 
   dead(): void {
-    const state = this.#state;
-    if (state === "dead") return;
-    const ticket = this.#unbind();
-    this.#state = "dead";
+    if (this.state === "dead") return;
     this.#timer.disarm();
-    this.#budgetLink.unlink();
-    this.#pool.died(this, state);
-    if (ticket !== null) this.#pool.reservationLost(ticket);
+    this.#place.died(this);
   }
 
   // Told by the pool.
 
-  use(): void {
-    this.#state = "active";
-  }
-
-  rest(): void {
-    this.#state = "resting";
-    this.#pool.settings.turn.add(this);
-  }
-
-  /** Idle -> bound to `ticket`, which gets it after the turn. */
-  reserve(ticket: Ticket): void {
-    this.#state = "reserved";
-    this.#ticket = ticket;
-    ticket.reservation = this;
-    this.#timer.disarm();
-    this.#budgetLink.unlink();
-    this.connection.ref();
-    this.#pool.settings.turn.add(this);
-  }
-
-  /** The ticket it was reserved for does not want it any more. */
-  giveUp(): void {
-    this.#unbind();
-    this.#state = "resting";
-    this.#pool.unreserved();
-  }
-
-  onTurn(): void {
-    if (this.#state === "dead") return;
-    if (!this.connection.isFlushed()) {
-      this.#pool.settings.turn.add(this);
-      return;
-    }
-    if (this.#state === "resting") this.#pool.rested(this);
-    if (this.#state !== "reserved") return;
-    const ticket = this.#unbind()!;
-    this.#state = "active";
-    this.#pool.grantReserved(this, ticket);
-  }
-
   becomeIdle(): void {
-    const { clock, timers, budget } = this.#pool.settings;
+    const { clock, timers } = this.#place;
     const time = this.idleTime();
-    this.#state = "idle";
     this.#staleAt = clock.wallNow() + time;
     this.connection.unref();
     timers.arm(this.#timer, time);
-    budget.idle.push(this.#budgetLink);
+  }
+
+  wakeUp(): void {
+    this.#timer.disarm();
+    this.connection.ref();
   }
 
   close(): void {
@@ -102,20 +87,20 @@ export class Member extends ListNode implements ConnectionOwner, TurnEntry, Idle
 
   /** How long it may stay idle: `keepAliveTimeout`, or the server's hint less one second. */
   idleTime(): number {
-    const { keepAliveTimeout } = this.#pool.settings;
+    const { keepAliveTimeout } = this.#place;
     const hint = this.connection.keepAliveHint;
     return hint === null ? keepAliveTimeout : Math.min(keepAliveTimeout, hint - 1000);
   }
 
-  stale(): boolean {
-    const { clock, connectionMaxAge } = this.#pool.settings;
-    return clock.wallNow() >= this.#staleAt || clock.now() - this.connection.bornAt >= connectionMaxAge;
+  /** Whether it is too old to be used again. */
+  get aged(): boolean {
+    const { clock, connectionMaxAge } = this.#place;
+    if (connectionMaxAge === Number.POSITIVE_INFINITY) return false;
+    return clock.now() - this.connection.bornAt >= connectionMaxAge;
   }
 
-  #unbind(): Ticket | null {
-    const ticket = this.#ticket;
-    this.#ticket = null;
-    if (ticket !== null) ticket.reservation = null;
-    return ticket;
+  /** Whether it was idle for too long, or is too old. */
+  stale(): boolean {
+    return this.#place.clock.wallNow() >= this.#staleAt || this.aged;
   }
 }

@@ -10,6 +10,7 @@ import {
   type RequestOptions,
   Retry,
 } from "../../src/index.ts";
+import { MAX_OVERTAKINGS } from "../../src/pool/budget.ts";
 import { ok } from "../kit/answers.ts";
 import { script, World } from "../kit/world.ts";
 
@@ -115,7 +116,8 @@ describe("pools", () => {
     const busy = Array.from({ length: 50 }, () => manager.request("GET", "http://busy.test/"));
     await world.rest();
     await world.run(manager.request("GET", "http://rare.test/"));
-    assert.equal(world.clock.now(), 10);
+    // The busy host may go on for a bounded number of requests: connections are not made anew for each.
+    assert.ok(world.clock.now() <= 10 * (MAX_OVERTAKINGS + 1), `${world.clock.now()} ms`);
     await world.run(Promise.all(busy));
     assert.ok(manager.stats().openConnections <= 2);
   });

@@ -38,10 +38,10 @@ function endless(start: string, part: string, count: (sent: number) => void): Di
 }
 
 describe("slow", () => {
-  it("fault 20: a head of a byte each second ends with the read timeout, counted from the request", async () => {
+  it("fault 20: a head of a byte each second ends with the total, counted from the request", async () => {
     using world = new World();
     world.host("a.test", dripping(world, 1000, `${HEAD}Content-Length: 0\r\n\r\n`));
-    const pool = world.pool("a.test", { retries: false, timeout: 5500 });
+    const pool = world.pool("a.test", { retries: false, timeout: new Timeout({ total: 5500 }) });
     const error = (await world.failure(pool.request("GET", "/"))) as HTTPError;
     assert.ok(error instanceof ReadTimeoutError);
     assert.deepEqual([error.phase, error.responseStarted, world.clock.now()], ["head", true, 5500]);

@@ -38,12 +38,12 @@ describe("a streamed answer that has come and was not read", () => {
       await using origin = await hello();
       using pool = poolOf(origin);
       const response = await pool.request("GET", "/", STREAMED);
-      assert.deepEqual([pool.numBusy, pool.numIdle, response.connection === null], [1, 0, false]);
+      assert.deepEqual([pool.numBusy, pool.numIdle, response.holdsConnection], [1, 0, true]);
       await assert.rejects(pool.request("GET", "/", { poolTimeout: 1 }), EmptyPoolError);
       const next = pool.request("GET", "/");
       await end(response);
       assert.equal((await next).data.toString(), "hello");
-      assert.deepEqual([origin.accepted, response.connection], [1, null]);
+      assert.deepEqual([origin.accepted, response.holdsConnection], [1, false]);
     });
   }
 
@@ -72,7 +72,7 @@ describe("a streamed answer that has come and was not read", () => {
     await using origin = await hello();
     using pool = poolOf(origin);
     const response = await pool.request("GET", "/", { ...STREAMED, releaseConn: true });
-    assert.deepEqual([pool.numBusy, response.connection], [0, null]);
+    assert.deepEqual([pool.numBusy, response.holdsConnection], [0, false]);
     assert.equal(await response.text(), "hello");
   });
 
@@ -101,6 +101,6 @@ describe("a preloaded answer", () => {
     await using origin = await hello();
     using pool = poolOf(origin);
     const response = await pool.request("GET", "/");
-    assert.deepEqual([pool.numBusy, response.connection], [0, null]);
+    assert.deepEqual([pool.numBusy, response.holdsConnection], [0, false]);
   });
 });

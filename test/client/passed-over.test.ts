@@ -78,8 +78,8 @@ describe("answers that are passed over", () => {
       const response = await pool.request("GET", target, { retries });
       assert.equal(response.data.toString(), "the end");
       assert.deepEqual(
-        [response.retries?.history.length, response.isClosed, response.connection],
-        [1, true, null],
+        [response.retries?.history.length, response.isClosed, response.holdsConnection],
+        [1, true, false],
       );
       assert.deepEqual([await response.text(), await response.text()], ["the end", "the end"]);
       assert.equal((await response.read()).toString(), "the end");

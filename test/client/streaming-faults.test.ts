@@ -90,7 +90,7 @@ for (const [name, answer, check] of answers) {
           check(error);
           return true;
         });
-        assert.deepEqual([response.isClosed, response.connection], [true, null]);
+        assert.deepEqual([response.isClosed, response.holdsConnection], [true, false]);
         const { idle, busy } = manager.stats().pools[0]!;
         assert.deepEqual([idle, busy, origin.requests.length], [0, 0, 1]);
       });

@@ -65,7 +65,7 @@ for (const [framing, spec, text] of framings) {
           const response = await pool.request("GET", "/", STREAMED);
           assert.equal(await read(response), text);
           assert.equal(response.tell(), Buffer.byteLength(spec.body ?? ""));
-          assert.deepEqual([response.isClosed, response.connection], [true, null]);
+          assert.deepEqual([response.isClosed, response.holdsConnection], [true, false]);
           assert.deepEqual([pool.numIdle, pool.numBusy], [keptAlive ? 1 : 0, 0]);
           assert.equal(origin.accepted, keptAlive ? 1 : round);
         }

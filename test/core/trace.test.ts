@@ -29,19 +29,22 @@ class Listener implements Disposable {
     for (const name of this.#names) subscribe(name, this.#listener);
   }
 
-  /** The messages with their numbers counted from 1, and errors as their names. */
+  /** The messages with their numbers counted from 1, and errors as their names; ends of attempts have tests of their own. */
   get told(): [string, Message][] {
     const [requests, connections] = [new Set<unknown>(), new Set<unknown>()];
     const number = (seen: Set<unknown>, id: unknown): number => [...seen.add(id)].indexOf(id) + 1;
-    return this.messages.map(([name, message]) => {
+    const shown = this.messages.filter(([name]) => name !== "urlpool:attempt:end");
+    return shown.map(([name, message]) => {
       const { request, connection, error } = message;
       return [
         name.replace("urlpool:", ""),
         {
           ...message,
           ...(request === undefined ? {} : { request: number(requests, request) }),
-          ...(connection === undefined ? {} : { connection: number(connections, connection) }),
-          ...(error === undefined ? {} : { error: (error as Error).name }),
+          ...(connection === undefined || connection === null
+            ? {}
+            : { connection: number(connections, connection) }),
+          ...(error === undefined || error === null ? {} : { error: (error as Error).name }),
         },
       ];
     });
@@ -234,8 +237,16 @@ describe("NODE_DEBUG", () => {
       .trimEnd()
       .split("\n")
       .map((line) => line.replace(/^URLPOOL \d+: /, "").replace(/(dns|connect)=[\d.]+/g, "$1=n"));
+    const ends = lines.filter((line) => line.startsWith("attempt:end"));
+    assert.equal(ends.length, 5);
+    assert.match(
+      ends[0]!,
+      /request=1 attempt=1 method=GET .* reused=false requestBytes=\d+ status=302 bytes=0/,
+    );
     assert.deepEqual(
-      lines.map((line) => line.replaceAll(here, "HERE").replace(/ error=.*/, " error")),
+      lines
+        .filter((line) => !ends.includes(line))
+        .map((line) => line.replaceAll(here, "HERE").replace(/ error=.*/, " error")),
       [
         "pool:open origin=http://HERE",
         "request:start request=1 method=GET url=http://HERE/",

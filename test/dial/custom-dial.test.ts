@@ -220,7 +220,15 @@ describe("time", () => {
 
 describe("a Connection", () => {
   const fake = (): Connection & { closed: boolean } => {
-    const made = { closed: false, id: -1, setup: { dns: 0, connect: 0, tls: null }, ref() {}, unref() {} };
+    const info = { id: -1, protocol: "http/1.1", route: "fake:1", address: null };
+    const made = {
+      closed: false,
+      info,
+      setup: { dns: 0, connect: 0, tls: null },
+      start() {},
+      ref() {},
+      unref() {},
+    };
     return Object.assign(made, {
       close: () => {
         made.closed = true;
@@ -235,7 +243,7 @@ describe("a Connection", () => {
       owners.push(owner);
       return connection;
     };
-    const owner = { idle() {}, dead() {} } as never;
+    const owner = { capacityChanged() {}, unsent() {}, dead() {} } as never;
     const connector = connectorTo("https", "a.test", 443, { connect, proxy: "http://proxy.test" });
     const given = await new Promise((resolve, reject) => {
       connector.connect({ owner, connected: resolve, failed: reject });

@@ -1,6 +1,15 @@
-/** A pool on fake connections, a turn and a clock that move only when told to. */
+/** A pool on fake connections, a poll and a clock that move only when told to. */
 
-import type { Connection, ConnectionSetup, Exchange } from "../../src/connection/connection.ts";
+import type {
+  Connection,
+  ConnectionInfo,
+  ConnectionSetup,
+  Exchange,
+  Protocol,
+  Stream,
+} from "../../src/connection/connection.ts";
+import { PollBarrier, type PollEntry } from "../../src/connection/http1/poll-barrier.ts";
+import { ConnectTimeoutError, type HTTPError } from "../../src/core/errors.ts";
 import { CoarseTimers } from "../../src/core/timers.ts";
 import { ConnectionBudget } from "../../src/pool/budget.ts";
 import {
@@ -9,52 +18,125 @@ import {
   noCounters,
   Pool,
   type PoolSettings,
-  Ticket,
+  Waiter,
+  type WaiterOwner,
 } from "../../src/pool/pool.ts";
-import { Turn } from "../../src/pool/turn.ts";
 import { VirtualClock } from "../kit/clock.ts";
 
-export class FakeConnection implements Connection {
+/** What a fake connection tells of the exchange that it carries. */
+interface FakeExchange {
+  readonly waiter: Waiter;
+  onStart(): void;
+  onUnsent(): void;
+}
+
+/**
+ * Behaves as an HTTP/1 connection does: used once before, it starts an exchange after a poll, and rests for one. With
+ * `capacity` it carries many exchanges at a time, as HTTP/2 does.
+ */
+export class FakeConnection implements Connection, PollEntry {
   static count = 0;
-  readonly id: number = ++FakeConnection.count;
+  readonly info: ConnectionInfo;
+  readonly protocol: Protocol;
   readonly bornAt: number;
-  readonly route: string = "fake:1";
   readonly setup: ConnectionSetup = { dns: 0, connect: 0, tls: null };
   exchanges = 0;
+  open = 0;
   alive = true;
+  retiring = false;
   keepAliveHint: number | null = null;
   referenced = true;
+  flushed = true;
   readonly #request: DialRequest;
+  readonly #barrier: PollBarrier;
+  readonly #capacity: number;
+  #resting = false;
+  #polled = true;
+  #held: FakeExchange | null = null;
 
-  constructor(request: DialRequest, bornAt: number) {
+  constructor(request: DialRequest, barrier: PollBarrier, bornAt: number, capacity: number) {
     this.#request = request;
+    this.#barrier = barrier;
+    this.#capacity = capacity;
     this.bornAt = bornAt;
+    this.protocol = capacity > 1 ? "h2" : "http/1.1";
+    this.info = { id: ++FakeConnection.count, protocol: this.protocol, route: "fake:1", address: null };
   }
 
-  send(_exchange: Exchange): void {
+  /** From now on it is as used or idle as any other. */
+  settle(): void {
+    this.#polled = false;
+  }
+
+  get free(): number {
+    return this.alive && !this.#resting && !this.retiring ? this.#capacity - this.open : 0;
+  }
+
+  start(exchange: Exchange): Stream {
     this.exchanges++;
+    this.open++;
+    const fake = exchange as unknown as FakeExchange;
+    if (this.#polled || this.open > 1) fake.onStart();
+    else {
+      this.#held = fake;
+      this.#barrier.add(this);
+    }
+    return { pause() {}, resume() {}, release() {}, cancel: () => this.cancel() };
   }
 
-  /** The exchange ends well. */
+  /** An exchange that has not started is given up; any other takes the connection with it. */
+  cancel(): void {
+    if (this.#held === null) {
+      if (this.#capacity > 1) this.finish();
+      else this.close();
+      return;
+    }
+    this.#held = null;
+    this.open--;
+    this.#resting = this.#capacity === 1;
+    this.#request.owner.capacityChanged();
+  }
+
+  /** An exchange ends well. */
   finish(): void {
-    this.#request.owner.idle();
+    this.open--;
+    if (this.#capacity === 1) {
+      this.#resting = true;
+      this.#barrier.add(this);
+    }
+    if (this.retiring && this.open === 0) this.close();
+    else this.#request.owner.capacityChanged();
+  }
+
+  onPoll(): void {
+    if (!this.alive) return;
+    if (this.#held !== null) {
+      const held = this.#held;
+      this.#held = null;
+      held.onStart();
+    } else if (!this.flushed) this.#barrier.add(this);
+    else if (this.#resting) {
+      this.#resting = false;
+      this.#polled = true;
+      this.#request.owner.capacityChanged();
+      this.#polled = false;
+    }
+  }
+
+  retire(): void {
+    this.retiring = true;
+    if (this.open === 0) this.close();
   }
 
   close(): void {
     if (!this.alive) return;
     this.alive = false;
+    this.open = 0;
     this.#request.owner.dead();
+    if (this.#held === null) return;
+    this.#held.onUnsent();
+    this.#request.owner.unsent(this.#held as unknown as Exchange);
   }
-
-  flushed = true;
-
-  isFlushed(): boolean {
-    return this.flushed;
-  }
-
-  pause(): void {}
-  resume(): void {}
-  release(): void {}
 
   ref(): void {
     this.referenced = true;
@@ -77,12 +159,15 @@ export class FakeDial implements DialHandle {
     this.request = request;
   }
 
-  succeed(): FakeConnection {
-    this.#world.dials.splice(this.#world.dials.indexOf(this), 1);
-    const connection = new FakeConnection(this.request, this.#world.clock.now());
+  /** `capacity`: exchanges at a time, above 1 for HTTP/2. */
+  succeed(capacity = 1): FakeConnection {
+    const { clock, barrier, dials, connections } = this.#world;
+    dials.splice(dials.indexOf(this), 1);
+    const connection = new FakeConnection(this.request, barrier, clock.now(), capacity);
     connection.referenced = this.referenced;
-    this.#world.connections.push(connection);
+    connections.push(connection);
     this.request.connected(connection);
+    connection.settle();
     return connection;
   }
 
@@ -96,6 +181,10 @@ export class FakeDial implements DialHandle {
     this.#world.dials.splice(this.#world.dials.indexOf(this), 1);
   }
 
+  timeoutError(timeout: number): HTTPError {
+    return new ConnectTimeoutError(`connect timeout=${timeout} ms`);
+  }
+
   ref(): void {
     this.referenced = true;
   }
@@ -105,29 +194,60 @@ export class FakeDial implements DialHandle {
   }
 }
 
-export class FakeTicket extends Ticket {
-  static count = 0;
-  readonly id: number = ++FakeTicket.count;
+class FakeOwner implements WaiterOwner {
   readonly poolTimeout: number;
   readonly connectTimeout: number;
-  connection: FakeConnection | null = null;
-  error: Error | null = null;
-  settled = 0;
+  ticket!: FakeTicket;
 
-  constructor(poolTimeout: number = Number.POSITIVE_INFINITY, connectTimeout: number = 1000) {
-    super();
+  constructor(poolTimeout: number, connectTimeout: number) {
     this.poolTimeout = poolTimeout;
     this.connectTimeout = connectTimeout;
   }
 
   granted(connection: Connection): void {
-    this.settled++;
-    this.connection = connection as FakeConnection;
+    this.ticket.leased = connection as FakeConnection;
+    connection.start(this.ticket as unknown as Exchange);
   }
 
   refused(error: Error): void {
+    this.ticket.settled++;
+    this.ticket.error = error;
+  }
+}
+
+/** A waiter, and the exchange that it starts; `connection` is set once that is on the wire. */
+export class FakeTicket extends Waiter implements FakeExchange {
+  static count = 0;
+  readonly id: number = ++FakeTicket.count;
+  readonly waiter: Waiter = this;
+  /** The connection that it was given, on the wire or not. */
+  leased: FakeConnection | null = null;
+  connection: FakeConnection | null = null;
+  error: Error | null = null;
+  settled = 0;
+  /** It was given a connection that died before it was on the wire. */
+  requeued = false;
+
+  constructor(poolTimeout: number = Number.POSITIVE_INFINITY, connectTimeout: number = 1000) {
+    const owner = new FakeOwner(poolTimeout, connectTimeout);
+    super(owner);
+    owner.ticket = this;
+  }
+
+  onStart(): void {
     this.settled++;
-    this.error = error;
+    this.connection = this.leased;
+  }
+
+  onUnsent(): void {
+    this.leased = null;
+    this.requeued = true;
+  }
+
+  /** Gives up, wherever it is: what an attempt does that is stopped. */
+  cancel(pool: Pool): void {
+    pool.cancel(this);
+    if (this.settled === 0) this.leased?.cancel();
   }
 }
 
@@ -136,14 +256,14 @@ export class World {
   readonly clock: VirtualClock = new VirtualClock();
   readonly timers: CoarseTimers = new CoarseTimers(this.clock);
   readonly budget: ConnectionBudget;
-  readonly turn: Turn;
+  readonly barrier: PollBarrier;
   readonly dials: FakeDial[] = [];
   readonly connections: FakeConnection[] = [];
   #immediates: (() => void)[] = [];
 
   constructor(limit = 1024) {
     this.budget = new ConnectionBudget(limit);
-    this.turn = new Turn((callback) => this.#immediates.push(callback));
+    this.barrier = new PollBarrier((callback) => this.#immediates.push(callback));
   }
 
   pool(settings: Partial<PoolSettings> = {}): Pool {
@@ -154,10 +274,10 @@ export class World {
       connectionMaxAge: Number.POSITIVE_INFINITY,
       clock: this.clock,
       timers: this.timers,
-      turn: this.turn,
       budget: this.budget,
       totals: noCounters(),
       dialPace: 0,
+      expected: 1,
       name: "FakePool",
       dial: (request) => {
         const dial = new FakeDial(this, request);

@@ -15,12 +15,16 @@ class Model {
   readonly pools: Pool[];
   readonly waiting: Map<Pool, FakeTicket[]>;
   readonly holding = new Map<FakeTicket, FakeConnection>();
-  readonly settled = new Set<FakeTicket>();
 
   constructor(random: Random) {
     this.world = new World(random.integer(1, 6));
     this.pools = [0, 1].map(() =>
-      this.world.pool({ maxsize: random.integer(1, 4), block: random.chance(0.7) }),
+      this.world.pool({
+        maxsize: random.integer(1, 4),
+        block: random.chance(0.7),
+        dialPace: random.chance(0.5) ? 5 : 0,
+        expected: random.chance(0.5) ? null : 1,
+      }),
     );
     this.waiting = new Map(this.pools.map((pool) => [pool, []]));
   }
@@ -28,44 +32,52 @@ class Model {
   /** Moves tickets that were served or refused; those of one pool must have been served in order. */
   settle(): void {
     for (const [pool, line] of this.waiting) {
-      const assigned = line.filter((ticket) => ticket.connection !== null || ticket.reservation !== null);
-      const open = line.filter((ticket) => ticket.error === null);
+      // One that stands in line again may have been overtaken before it did.
+      const ordered = line.filter((ticket) => ticket.error === null && !ticket.requeued);
+      const assigned = ordered.filter((ticket) => ticket.leased !== null);
       assert.deepEqual(
         assigned.map((ticket) => ticket.id),
-        open.slice(0, assigned.length).map((ticket) => ticket.id),
+        ordered.slice(0, assigned.length).map((ticket) => ticket.id),
         "not in order",
       );
-      const served = line.filter((ticket) => ticket.connection !== null);
-      for (const ticket of served) this.holding.set(ticket, ticket.connection!);
+      for (const ticket of line) {
+        if (ticket.connection !== null) this.holding.set(ticket, ticket.connection);
+        assert.ok(ticket.settled <= 1, "settled twice");
+      }
       this.waiting.set(
         pool,
         line.filter((ticket) => ticket.settled === 0),
       );
-      for (const ticket of line) assert.ok(ticket.settled <= 1, "settled twice");
     }
   }
 
   check(): void {
     const { world, pools } = this;
-    const held = [...this.holding.values()];
-    assert.equal(new Set(held).size, held.length, "a connection was given to two tickets");
-    for (const connection of held) assert.ok(connection.alive, "a dead connection is held");
-    assert.ok(world.budget.open <= world.budget.limit, "over the budget");
+    const leased = [...this.waiting.values()].flat().filter((ticket) => ticket.leased !== null);
+    for (const connection of world.connections) {
+      const holders = [...this.holding.values()].filter((held) => held === connection).length;
+      const bound = leased.filter((ticket) => ticket.leased === connection).length;
+      if (holders > 0) assert.ok(connection.alive, "a dead connection is held");
+      assert.equal(connection.open, holders + bound, "exchanges do not add up");
+      assert.ok(connection.free >= 0, "more exchanges than a connection takes");
+    }
+    assert.ok(world.budget.open >= 0 && world.budget.open <= world.budget.limit, "over the budget");
     assert.equal(world.budget.open, world.alive().length + world.dials.length, "places do not add up");
     assert.equal(
       pools.reduce((sum, pool) => sum + pool.size, 0),
       world.budget.open,
       "sizes do not add up",
     );
+    assert.equal(
+      pools.reduce((sum, pool) => sum + pool.busy, 0),
+      this.holding.size + leased.length,
+      "leases do not add up",
+    );
     for (const pool of pools) {
-      assert.equal(pool.queued + this.reserved(pool), this.waiting.get(pool)!.length, "the line is wrong");
+      const line = this.waiting.get(pool)!.filter((ticket) => ticket.leased === null);
+      assert.equal(pool.queued, line.length, `the line is wrong: ${pool}`);
       if (pool.settings.block) assert.ok(pool.size <= pool.settings.maxsize, "over maxsize");
     }
-  }
-
-  /** Tickets bound to a connection that is still in the turn. */
-  reserved(pool: Pool): number {
-    return this.waiting.get(pool)!.filter((ticket) => ticket.reservation !== null).length;
   }
 
   /** Everything ends well: nobody may be left waiting. */
@@ -78,40 +90,85 @@ class Model {
         this.holding.delete(ticket);
         connection.finish();
       }
+      // The pace of dials.
+      if (this.world.dials.length === 0) this.world.clock.advance(1);
     }
     for (const line of this.waiting.values()) assert.equal(line.length, 0, "a ticket was forgotten");
   }
+
+  /** A connection has died: so have the exchanges on it. */
+  forget(connection: FakeConnection): void {
+    for (const [ticket, held] of this.holding) if (held === connection) this.holding.delete(ticket);
+  }
 }
 
-function step(model: Model, random: Random): void {
-  const { world } = model;
-  const pool = random.pick(model.pools);
-  const line = model.waiting.get(pool)!;
-  const holder = model.holding.size > 0 ? random.pick([...model.holding.keys()]) : null;
-  const choice = random.integer(0, 9);
-  if (choice <= 2) {
-    const ticket = new FakeTicket(random.chance(0.3) ? 20 : Number.POSITIVE_INFINITY);
-    line.push(ticket);
-    pool.acquire(ticket);
-  } else if (choice === 3 && line.length > 0) {
+function newTicket(random: Random): FakeTicket {
+  const unlimited = Number.POSITIVE_INFINITY;
+  return new FakeTicket(
+    random.chance(0.3) ? 20 : unlimited,
+    random.chance(0.3) ? random.pick([10, 500, 2000]) : unlimited,
+  );
+}
+
+type Step = (model: Model, pool: Pool, random: Random) => void;
+
+const ACQUIRE: Step = (model, pool, random) => {
+  const ticket = newTicket(random);
+  model.waiting.get(pool)!.push(ticket);
+  pool.acquire(ticket);
+};
+
+const STEPS_BY_NAME: readonly Step[] = [
+  ACQUIRE,
+  ACQUIRE,
+  ACQUIRE,
+  // A request is aborted, in the line or on the wire.
+  (model, pool, random) => {
+    const line = model.waiting.get(pool)!;
+    if (line.length === 0) return;
     const ticket = random.pick(line);
     model.waiting.set(
       pool,
       line.filter((other) => other !== ticket),
     );
-    pool.cancel(ticket);
-  } else if (choice === 4 && world.dials.length > 0) random.pick(world.dials).succeed();
-  else if (choice === 5 && world.dials.length > 0) random.pick(world.dials).fail();
-  else if (choice === 6 && holder !== null) {
-    const connection = model.holding.get(holder)!;
-    model.holding.delete(holder);
-    if (random.chance(0.7)) connection.finish();
-    else connection.close();
-  } else if (choice === 7) world.poll();
-  else if (choice === 8 && world.alive().length > 0) {
-    const idle = world.alive().filter((connection) => ![...model.holding.values()].includes(connection));
-    if (idle.length > 0) random.pick(idle).close();
-  } else world.clock.advance(random.pick([1, 25, 31_000]));
+    ticket.cancel(pool);
+  },
+  ({ world }, _pool, random) => {
+    if (world.dials.length > 0) random.pick(world.dials).succeed(random.pick([1, 1, 3]));
+  },
+  ({ world }, _pool, random) => {
+    if (world.dials.length > 0) random.pick(world.dials).fail();
+  },
+  ({ holding }, _pool, random) => {
+    if (holding.size === 0) return;
+    const ticket = random.pick([...holding.keys()]);
+    const connection = holding.get(ticket)!;
+    holding.delete(ticket);
+    connection.finish();
+  },
+  ({ world }) => world.poll(),
+  // The server closes a connection, in use or not.
+  (model, _pool, random) => {
+    const alive = model.world.alive();
+    if (alive.length === 0) return;
+    const connection = random.pick(alive);
+    model.forget(connection);
+    connection.close();
+  },
+  ({ world }, _pool, random) => world.clock.advance(random.pick([1, 25, 1000, 31_000])),
+  // The event loop is blocked.
+  ({ world }, _pool, random) => {
+    world.clock.block(random.pick([20, 200]));
+    world.clock.advance(1);
+  },
+  (_model, pool, random) => {
+    pool.retire();
+    if (random.chance(0.8)) pool.revive();
+  },
+];
+
+function step(model: Model, random: Random): void {
+  random.pick(STEPS_BY_NAME)(model, random.pick(model.pools), random);
   model.settle();
 }
 

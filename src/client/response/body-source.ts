@@ -1,8 +1,18 @@
-/** A response body on its way: the parts that have come and were not read yet, and the connection they come over. */
+/**
+ * A response body on its way: the parts that have come and were not read yet, and the stream they come over.
+ *
+ *  flowing    parts come
+ *  paused     enough has come that was not read: the stream is not read any further
+ *  draining   nobody reads the rest, but it shall come, so that the connection can be used again
+ *  complete   all has come; some of it may still be unread
+ *  failed     it broke off, by the server, a signal, a deadline or an error of its reader
+ *  dropped    nobody reads the rest, and no more comes
+ */
 
-import type { Connection } from "../../connection/connection.ts";
+import type { Stream } from "../../connection/connection.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { BodyUsedError } from "../../core/errors.ts";
+import type { FieldLines } from "../../protocol/response-head.ts";
 
 /** Bytes kept for a reader that is slower than the server; then the socket is not read any further. */
 const HIGH_WATER = 262_144;
@@ -21,68 +31,80 @@ export interface Piece {
   readonly endsChunk: boolean;
 }
 
+/** What a body is doing. */
+export type BodyState = "flowing" | "paused" | "draining" | "complete" | "failed" | "dropped";
+
 /** One body, fed by an attempt and read by a response. */
 export class BodySource {
   /** Bytes that came over the wire, chunk framing not counted. */
   wireBytes: number = 0;
-  /** Latin-1 text of the trailer section, once the body has ended. */
-  trailers: string = "";
+  /** The trailer section, once the body has ended; `null` where there is none. */
+  trailers: FieldLines | null = null;
   readonly #length: number | null;
   readonly #clock: Clock;
-  #connection: Connection | null;
+  #state: BodyState = "flowing";
+  #stream: Stream | null;
   #queue: Piece[] = [];
   /** Those before it were taken. */
   #first = 0;
   #queued = 0;
-  #paused = false;
   /** Somebody has begun to read, or will not. */
   #touched = false;
-  /** The body has ended, and the connection waits until it was read. */
-  #held = false;
-  #ended = false;
+  /** The body has ended, and the stream waits until it was read. */
+  #parked = false;
   /** Why the body broke off; any value may be a reason, `null` too. */
-  #error: { readonly reason: unknown } | null = null;
-  /** The body broke off, and no reader knows yet. */
+  #reason: unknown;
+  /** Whether it was broken off from this side. */
+  #destroyed = false;
+  /** It broke off, and no reader knows yet. */
   #untold = false;
   #wake: (() => void) | null = null;
-  #dropped = false;
-  #destroyed = false;
   /** What may still come before the connection is not worth it any more. */
-  #draining: { bytes: number; timer: Timer | null } | null = null;
-  #drained: (() => void)[] = [];
+  #drainBytes = 0;
+  #drainTimer: Timer | null = null;
+  #waiting: (() => void)[] = [];
   #onEnd: (() => void) | null;
 
   /** `length` is the declared one, `null` where unknown; `onEnd` is called once, however the body ends. */
-  constructor(connection: Connection | null, length: number | null, clock: Clock, onEnd: () => void) {
-    this.#connection = connection;
+  constructor(stream: Stream | null, length: number | null, clock: Clock, onEnd: () => void) {
+    this.#stream = stream;
     this.#length = length;
     this.#clock = clock;
     this.#onEnd = onEnd;
   }
 
+  toString(): string {
+    return `${this.#state} read=${this.wireBytes}/${this.#length ?? "?"}${this.#parked ? " parked" : ""}`;
+  }
+
   /** Whether no more will come. What has come may still have to be read. */
   get ended(): boolean {
-    return this.#ended;
+    return this.#state === "complete" || this.#state === "failed" || this.#state === "dropped";
   }
 
   /** Whether all has come and all of it was read. */
   get finished(): boolean {
-    return this.#ended && this.#empty && this.#error === null;
+    return this.#state === "complete" && this.#empty;
   }
 
   /** Whether something that has come, or will, is still to be read. */
   get unread(): boolean {
-    return !this.#dropped && this.#error === null && !this.finished;
+    return !this.dropped && this.#state !== "failed" && !this.finished;
   }
 
   /** Whether a reader has nothing more to learn: no more will come, and what came was read, as was how it broke off. */
   get exhausted(): boolean {
-    return this.#ended && this.#empty && !this.#untold;
+    return this.ended && this.#empty && !this.#untold;
   }
 
   /** Whether the body broke off. */
   get failed(): boolean {
-    return this.#error !== null;
+    return this.#state === "failed";
+  }
+
+  /** Why it broke off; `null` if it did not. */
+  get failure(): unknown {
+    return this.#state === "failed" ? this.#reason : null;
   }
 
   /** Whether the body was ended from this side: by a signal, a deadline, or an error of its reader. */
@@ -92,15 +114,15 @@ export class BodySource {
 
   /** Whether somebody said, before the end, that nobody will read the rest. */
   get dropped(): boolean {
-    return this.#dropped;
+    return this.#state === "dropped" || this.#state === "draining";
   }
 
-  /** The connection, until the body has ended; of a body that nobody has begun to read by then, until it was read. */
-  get connection(): Connection | null {
-    return this.#connection;
+  /** Whether a stream is bound to it: until the body has ended, or was read where the stream waits for that. */
+  get bound(): boolean {
+    return this.#stream !== null;
   }
 
-  /** Whether the connection is to wait for a reader: who has an unread response has its connection too (urllib3). */
+  /** Whether the stream is to wait for a reader: who has an unread response has its connection too (urllib3). */
   get holds(): boolean {
     return !this.#touched && !this.#empty;
   }
@@ -110,27 +132,28 @@ export class BodySource {
   /** False: enough for now. */
   push(bytes: Buffer, endsChunk: boolean): boolean {
     this.wireBytes += bytes.length;
-    if (this.#draining !== null) return this.#throwAway(bytes.length);
+    if (this.#state === "draining") return this.#throwAway(bytes.length);
+    if (this.ended) return true;
     this.#queue.push({ bytes, endsChunk });
     this.#queued += bytes.length + PIECE_COST;
     this.#wakeReader();
-    this.#paused = this.#queued >= HIGH_WATER;
-    return !this.#paused;
+    if (this.#queued >= HIGH_WATER) this.#state = "paused";
+    return this.#state !== "paused";
   }
 
-  /** `held`: the connection waits until the body was read. */
-  end(trailers: string, held: boolean): void {
+  /** `parked`: the stream waits until the body was read. */
+  end(trailers: FieldLines | null, parked: boolean): void {
     this.trailers = trailers;
-    this.#held = held;
-    this.#finish();
+    this.#parked = parked;
+    this.#finish(this.#state === "draining" ? "dropped" : "complete");
   }
 
   /** The body broke off: what has come is read first, then the error is thrown. */
   fail(error: unknown): void {
-    if (this.#ended) return;
-    this.#error = { reason: error };
-    this.#untold = !this.#dropped;
-    this.#finish();
+    if (this.ended) return;
+    this.#reason = error;
+    this.#untold = this.#state !== "draining";
+    this.#finish(this.#untold ? "failed" : "dropped");
   }
 
   // Read by the response.
@@ -139,12 +162,12 @@ export class BodySource {
   async next(): Promise<Piece | null> {
     this.#touched = true;
     while (this.#empty) {
-      if (this.#dropped) throw droppedError();
-      if (this.#error !== null) {
+      if (this.dropped) throw droppedError();
+      if (this.#state === "failed") {
         this.#untold = false;
-        throw this.#error.reason;
+        throw this.#reason;
       }
-      if (this.#ended) return null;
+      if (this.#state === "complete") return null;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -157,11 +180,12 @@ export class BodySource {
     if (this.#empty) return null;
     this.#touched = true;
     const piece = this.#queue[this.#first++]!;
-    if (this.#empty) this.#clear();
-    if (this.#held && this.#empty) this.#letGo();
-    if (this.#paused && this.#empty) {
-      this.#paused = false;
-      this.#connection?.resume();
+    if (!this.#empty) return piece;
+    this.#clear();
+    if (this.#parked) this.#letGo();
+    if (this.#state === "paused") {
+      this.#state = "flowing";
+      this.#stream?.resume();
     }
     return piece;
   }
@@ -174,8 +198,9 @@ export class BodySource {
 
   /** Nobody will read the rest: the connection is kept if little remains, else it is closed. */
   abandon(): void {
+    const draining = this.#state === "draining";
     this.#drop();
-    if (this.#ended || this.#draining !== null) return;
+    if (this.ended || draining) return;
     if (this.#length !== null && this.#length - this.wireBytes > DRAIN_BYTES) {
       this.close();
       return;
@@ -189,38 +214,37 @@ export class BodySource {
   /** Nobody will read the rest, but it shall come, however much it is; resolves when it has, or the body broke off. */
   drain(): Promise<void> {
     this.#drop();
-    if (this.#ended) return Promise.resolve();
-    this.#draining?.timer?.cancel();
+    if (this.ended) return Promise.resolve();
     this.#drain(Number.POSITIVE_INFINITY, null);
     return this.settled();
   }
 
   /** Resolves when no more will come. */
   settled(): Promise<void> {
-    if (this.#ended) return Promise.resolve();
-    return new Promise((resolve) => this.#drained.push(resolve));
+    if (this.ended) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Closes the connection unless the body has ended. Readers get `reason`. */
+  /** Ends the stream unless the body has ended. Readers get `reason`. */
   destroy(reason: unknown): void {
     this.#letGo();
-    if (this.#ended) return;
+    if (this.ended) return;
     this.#clear();
-    this.#error = { reason };
+    this.#reason = reason;
     this.#destroyed = true;
-    this.#cut();
+    this.#cut("failed");
   }
 
-  /** Closes the connection unless the body has ended. There are no readers. */
+  /** Ends the stream unless the body has ended. There are no readers. */
   close(): void {
     this.#drop();
-    if (!this.#ended) this.#cut();
+    if (!this.ended) this.#cut("dropped");
   }
 
-  #cut(): void {
-    const connection = this.#connection;
-    this.#finish();
-    connection?.close();
+  #cut(state: "failed" | "dropped"): void {
+    const stream = this.#stream;
+    this.#finish(state);
+    stream?.cancel();
   }
 
   /** A read under way must not take what has come for the whole. */
@@ -228,18 +252,18 @@ export class BodySource {
     this.#untold = false;
     this.#touched = true;
     this.#letGo();
-    if (this.#ended && this.#empty) return;
-    this.#dropped = true;
+    if (this.ended && this.#empty) return;
     this.#clear();
+    if (this.#state !== "failed") this.#state = this.ended ? "dropped" : "draining";
     this.#wakeReader();
   }
 
   #letGo(): void {
-    if (!this.#held) return;
-    this.#held = false;
-    const connection = this.#connection;
-    this.#connection = null;
-    connection?.release();
+    if (!this.#parked) return;
+    this.#parked = false;
+    const stream = this.#stream;
+    this.#stream = null;
+    stream?.release();
   }
 
   get #empty(): boolean {
@@ -253,24 +277,25 @@ export class BodySource {
   }
 
   #drain(bytes: number, timer: Timer | null): void {
-    this.#draining = { bytes, timer };
-    this.#paused = false;
-    this.#connection?.resume();
+    this.#drainTimer?.cancel();
+    this.#drainTimer = timer;
+    this.#drainBytes = bytes;
+    this.#stream?.resume();
   }
 
   #throwAway(length: number): boolean {
-    this.#draining!.bytes -= length;
-    if (this.#draining!.bytes < 0) this.close();
+    this.#drainBytes -= length;
+    if (this.#drainBytes < 0) this.close();
     return true;
   }
 
-  #finish(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    if (!this.#held) this.#connection = null;
-    this.#draining?.timer?.cancel();
+  #finish(state: "complete" | "failed" | "dropped"): void {
+    if (this.ended) return;
+    this.#state = state;
+    if (!this.#parked) this.#stream = null;
+    this.#drainTimer?.cancel();
     this.#wakeReader();
-    for (const resolve of this.#drained) resolve();
+    for (const resolve of this.#waiting) resolve();
     const onEnd = this.#onEnd;
     this.#onEnd = null;
     onEnd?.();

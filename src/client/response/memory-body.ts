@@ -17,6 +17,6 @@ export function memoryReader(data: Buffer, wireBytes: number): BodyReader {
   const source = new BodySource(null, data.length, systemClock, () => {});
   if (data.length > 0) source.push(data, true);
   source.wireBytes = wireBytes;
-  source.end("", false);
+  source.end(null, false);
   return new BodyReader(source, OPTIONS);
 }

@@ -1,7 +1,7 @@
 /** What came back: status, headers and body. */
 
 import type { Readable } from "node:stream";
-import type { Connection, Head } from "../../connection/connection.ts";
+import type { ConnectionInfo, Stream } from "../../connection/connection.ts";
 import {
   BodyUsedError,
   type HTTPError,
@@ -12,6 +12,7 @@ import {
 import { type HeaderSource, HTTPHeaderDict } from "../../core/headers.ts";
 import { isRedirectStatus } from "../../policy/redirect.ts";
 import type { Retry } from "../../policy/retry.ts";
+import type { FieldLines, ResponseHead } from "../../protocol/response-head.ts";
 import { unwatch, watchForgotten } from "./abandoned.ts";
 import type { BodyReader } from "./body-reader.ts";
 import { decodeText } from "./charset.ts";
@@ -59,6 +60,16 @@ export interface Received {
   readonly url: string;
   readonly stopwatch: Stopwatch;
   readonly decodeContent: boolean;
+  /** The connection it came over. */
+  readonly connection: ConnectionInfo | null;
+  /** Whether that had served another request. */
+  readonly reused: boolean;
+}
+
+/** Facts of the connection that a response came over. */
+export interface ResponseConnection extends ConnectionInfo {
+  /** Whether the connection had served another request. */
+  readonly reused: boolean;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -76,14 +87,15 @@ export class HTTPResponse {
   url: string = "";
   /** The `Retry` after this request, with the history of what it took. */
   retries: Retry | null = null;
-  #head = "";
-  #fieldsStart = 0;
+  #head: ResponseHead | null = null;
   #headers: HTTPHeaderDict | null = null;
-  #trailerText = "";
+  #trailerLines: FieldLines | null = null;
   #trailers: HTTPHeaderDict | null = null;
   #data: Buffer = EMPTY;
   #bodyUsed = false;
   #stopwatch: Stopwatch | null = null;
+  #info: ConnectionInfo | null = null;
+  #reused = false;
   #decodeContent = true;
   #chunked = false;
   #streamed = false;
@@ -93,7 +105,7 @@ export class HTTPResponse {
   #reader: BodyReader | null = null;
   #body: WebStream | null = null;
   /** Of a preloaded response whose caller wants to give it back. */
-  #held: Connection | null = null;
+  #held: Stream | null = null;
 
   constructor(init: HTTPResponseInit = {}) {
     if (init === RECEIVED) return;
@@ -109,7 +121,7 @@ export class HTTPResponse {
   }
 
   /** @internal From a head on the wire; its fields are read when somebody asks for them. */
-  static received(head: Head, received: Received): HTTPResponse {
+  static received(head: ResponseHead, received: Received): HTTPResponse {
     const response = new HTTPResponse(RECEIVED);
     response.status = head.status;
     response.reason = head.reason;
@@ -118,16 +130,17 @@ export class HTTPResponse {
     response.url = received.url;
     response.#stopwatch = received.stopwatch;
     response.#decodeContent = received.decodeContent;
-    response.#head = head.text;
-    response.#fieldsStart = head.fieldsStart;
+    response.#info = received.connection;
+    response.#reused = received.reused;
+    response.#head = head;
     return response;
   }
 
   /** @internal The body has come, `wireBytes` long before it was decoded. */
-  complete(data: Buffer, wireBytes: number, trailers: string): void {
+  complete(data: Buffer, wireBytes: number, trailers: FieldLines | null): void {
     this.#data = data;
     this.#wireBytes = wireBytes;
-    this.#trailerText = trailers;
+    this.#trailerLines = trailers;
   }
 
   /** @internal The body will come. */
@@ -171,21 +184,21 @@ export class HTTPResponse {
   }
 
   /** @internal Keeps the connection until `releaseConn` (urllib3's `release_conn=False`). */
-  hold(connection: Connection | null): void {
-    this.#held = connection;
+  hold(stream: Stream | null): void {
+    this.#held = stream;
   }
 
   /** Header fields, in the order and spelling in which they came. */
   get headers(): HTTPHeaderDict {
-    this.#headers ??= HTTPHeaderDict.fromHead(this.#head, this.#fieldsStart);
+    this.#headers ??= this.#head?.fields() ?? new HTTPHeaderDict();
     return this.#headers;
   }
 
   /** Trailer fields of a chunked body (RFC 9110 §6.5); empty until the body has ended. */
   get trailers(): HTTPHeaderDict {
-    const text = this.#reader?.source.trailers || this.#trailerText;
-    if (text === "") return new HTTPHeaderDict();
-    this.#trailers ??= HTTPHeaderDict.fromHead(text, 0);
+    const lines = this.#reader?.source.trailers ?? this.#trailerLines;
+    if (lines === null) return new HTTPHeaderDict();
+    this.#trailers ??= lines.read();
     return this.#trailers;
   }
 
@@ -209,9 +222,14 @@ export class HTTPResponse {
     return this.#data;
   }
 
-  /** The connection, while the response owns one. */
-  get connection(): Connection | null {
-    return this.#held ?? this.#reader?.source.connection ?? null;
+  /** @internal Whether its connection waits for it to be read or given up. */
+  get holdsConnection(): boolean {
+    return this.#held !== null || (this.#reader?.source.bound ?? false);
+  }
+
+  /** Facts of the connection that it came over; `null` for a response that did not come over one. */
+  get connection(): ResponseConnection | null {
+    return this.#info === null ? null : { ...this.#info, reused: this.#reused };
   }
 
   /**
@@ -394,10 +412,9 @@ export class HTTPResponse {
 
   /** Closes the connection unless the body has ended. */
   close(): void {
-    if (this.#reader === null) {
-      this.releaseConn();
-      return;
-    }
+    this.#held?.release();
+    this.#held = null;
+    if (this.#reader === null) return;
     this.#reader.source.close();
     unwatch(this.#reader);
   }

@@ -1,6 +1,6 @@
 /** When things happened to a request: `response.timings`. */
 
-import type { Connection, ConnectionSetup } from "../../connection/connection.ts";
+import type { ConnectionSetup } from "../../connection/connection.ts";
 
 /** Times in ms. The first five say how long a phase took, the others when it was reached, counted from the call. */
 export interface Timings {
@@ -24,11 +24,14 @@ export interface Timings {
 export class Stopwatch {
   readonly startedAt: number;
   readonly queuedAt: number;
+  /** The request went on the wire. */
   grantedAt: number = 0;
+  /** All of it was given to the socket. */
+  sentAt: number = 0;
   headAt: number = 0;
   endedAt: number = 0;
   /** Of the connection, if it was made for this request. */
-  #setup: ConnectionSetup | null = null;
+  setup: ConnectionSetup | null = null;
 
   /** `startedAt`: of the call; `queuedAt`: of this attempt. */
   constructor(startedAt: number, queuedAt: number) {
@@ -36,14 +39,8 @@ export class Stopwatch {
     this.queuedAt = queuedAt;
   }
 
-  /** The attempt got `connection`. */
-  granted(connection: Connection, now: number): void {
-    this.grantedAt = now;
-    if (connection.exchanges === 0) this.#setup = connection.setup;
-  }
-
   timings(): Timings {
-    const setup = this.#setup;
+    const { setup } = this;
     return {
       queued: this.grantedAt - this.queuedAt,
       dns: setup?.dns ?? null,

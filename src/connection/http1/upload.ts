@@ -1,23 +1,15 @@
 /**
  * Sends a streamed request body over a socket, as fast as the socket takes it and no faster.
  *
- * What the source gives must be as long as it declared: fewer or more bytes would be read as the next request.
+ * A server that does not want an upload answers and closes; what is written after that fails. Node then destroys the
+ * socket with the answer unread in it. So failures to write to a peer that has closed are not errors here: the read side
+ * gives the answer first, and then tells that the connection is gone.
  */
 
 import type { Socket } from "node:net";
 import { LARGE_PART } from "../../body/request/payload.ts";
-import { RequestBodyError } from "../../core/errors.ts";
-import { hearOut } from "./tolerant-writes.ts";
-
-/** A part of a body, as its source gives it. */
-export type UploadPart = string | Uint8Array | ArrayBuffer;
-
-/** A body that is read while it is sent. */
-export interface BodyStream {
-  /** Declared length in bytes; `undefined`: sent in chunks (RFC 9112 §7.1). */
-  readonly length: number | undefined;
-  open(): AsyncIterable<UploadPart> | Iterable<UploadPart>;
-}
+import type { RequestBodyError } from "../../core/errors.ts";
+import { type BodyStream, sourceError, UploadSource } from "../upload-source.ts";
 
 /** Who is told how it goes. */
 export interface UploadObserver {
@@ -38,21 +30,13 @@ const HIGH_WATER = LARGE_PART;
 const BATCH_BYTES = 524_288;
 const BATCH_PARTS = 256;
 
-type Parts = AsyncIterator<UploadPart> | Iterator<UploadPart>;
-
-/** What Node's and the web's streams have, as far as it is needed. */
-interface StreamLike {
-  destroy?: () => unknown;
-  getReader?: () => { read(): Promise<IteratorResult<UploadPart>>; cancel(): Promise<void> };
-}
-
 /** One upload. */
 export class Upload {
   readonly #socket: Socket;
   readonly #stream: BodyStream;
+  readonly #chunked: boolean;
   readonly #observer: UploadObserver;
-  #parts: Parts | null = null;
-  #sent = 0;
+  #source: UploadSource | null = null;
   #chunkEnd = "";
   /** What waits for the rest of its batch. */
   #batchBytes = 0;
@@ -60,21 +44,28 @@ export class Upload {
   #stopped = false;
   #wake: (() => void) | null = null;
 
-  constructor(socket: Socket, stream: BodyStream, observer: UploadObserver) {
+  /** `chunked`: with the framing of RFC 9112 §7.1. */
+  constructor(socket: Socket, stream: BodyStream, chunked: boolean, observer: UploadObserver) {
     this.#socket = socket;
     this.#stream = stream;
+    this.#chunked = chunked;
     this.#observer = observer;
-    hearOut(socket);
+    tolerateClosedPeer(socket);
+  }
+
+  /** Whether the server has taken all that the source gave, and the rest is yet to come. */
+  get awaitsSource(): boolean {
+    return !this.#stopped && this.#batchParts === 0 && this.#socket.writableLength === 0;
   }
 
   /** Sends until the source ends, `stop` is called, or something fails. Never rejects. */
   async run(): Promise<void> {
     try {
-      this.#parts = partsOf(this.#stream.open());
-      await this.#sendParts(this.#parts);
+      this.#source = new UploadSource(this.#stream, (error) => this.#fail(error));
+      await this.#sendParts(this.#source);
       if (!this.#stopped) this.#complete();
     } catch (error) {
-      if (!this.#stopped) this.#fail(error);
+      this.#fail(sourceError(error));
     }
   }
 
@@ -83,31 +74,19 @@ export class Upload {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#resume();
-    this.#closeSource();
+    this.#source?.close();
   }
 
-  async #sendParts(parts: Parts): Promise<void> {
+  async #sendParts(source: UploadSource): Promise<void> {
     for (;;) {
-      const { done, value } = await parts.next();
-      if (done === true || this.#stopped) return;
-      const bytes = toBytes(value);
+      const bytes = source.takeRest() ?? source.accept(await source.pull());
+      if (bytes === null || this.#stopped) return;
       if (bytes.length === 0) continue;
-      this.#count(bytes.length);
       this.#write(bytes);
       // Most writes end at once: what `write` returns says no more than that the socket was given something.
       if (this.#batchParts === 0) await (this.#socket.writableLength > HIGH_WATER ? this.#drained() : turn());
       if (this.#stopped) return;
-      this.#observer.onSent(this.#sent);
-    }
-  }
-
-  #count(length: number): void {
-    this.#sent += length;
-    const declared = this.#stream.length;
-    if (declared !== undefined && this.#sent > declared) {
-      throw new RequestBodyError(`The body is longer than its declared ${declared} bytes`, {
-        phase: "write",
-      });
+      this.#observer.onSent(source.given);
     }
   }
 
@@ -119,7 +98,7 @@ export class Upload {
       // A tick comes when no promise is left to settle: the source has nothing more at hand.
       process.nextTick(this.#flush);
     }
-    if (this.#stream.length === undefined) {
+    if (this.#chunked) {
       socket.write(`${this.#chunkEnd}${bytes.length.toString(16)}\r\n`, "latin1");
       this.#chunkEnd = "\r\n";
     }
@@ -137,30 +116,17 @@ export class Upload {
   };
 
   #complete(): void {
-    const declared = this.#stream.length;
-    if (declared === undefined) this.#socket.write(`${this.#chunkEnd}0\r\n\r\n`, "latin1");
-    else if (this.#sent < declared) {
-      const got = `${this.#sent} of its declared ${declared} bytes`;
-      throw new RequestBodyError(`The body ended after ${got}`, { phase: "write" });
-    }
+    if (this.#chunked) this.#socket.write(`${this.#chunkEnd}0\r\n\r\n`, "latin1");
     this.#flush();
     this.#stopped = true;
     this.#observer.onUploaded();
   }
 
-  #fail(cause: unknown): void {
+  #fail(error: RequestBodyError): void {
+    if (this.#stopped) return;
     this.#stopped = true;
-    this.#closeSource();
-    const error =
-      cause instanceof RequestBodyError
-        ? cause
-        : new RequestBodyError(
-            `The source of the body failed: ${cause instanceof Error ? cause.message : cause}`,
-            {
-              cause,
-              phase: "write",
-            },
-          );
+    this.#resume();
+    this.#source?.close();
     this.#observer.onUploadFailed(error);
   }
 
@@ -177,15 +143,6 @@ export class Upload {
     this.#wake = null;
     wake?.();
   };
-
-  #closeSource(): void {
-    try {
-      const closing = this.#parts?.return?.();
-      if (closing instanceof Promise) closing.catch(() => {});
-    } catch {
-      // The source was told; what it makes of that is its own affair.
-    }
-  }
 }
 
 /** A source that always has more at hand must not keep timers and other sockets from their turn. */
@@ -193,25 +150,23 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Streams are closed by their own means: their iterators' `return` waits for a part that may never come. */
-function partsOf(source: (AsyncIterable<UploadPart> | Iterable<UploadPart>) & StreamLike): Parts {
-  if (typeof source.getReader === "function") {
-    const reader = source.getReader();
-    return { next: () => reader.read(), return: () => reader.cancel() as Promise<never> };
-  }
-  const parts = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  if (typeof source.destroy !== "function") return parts;
-  return {
-    next: () => parts.next() as Promise<IteratorResult<UploadPart>>,
-    return: () => source.destroy!() as Promise<never>,
-  };
+type Done = (error?: Error | null) => void;
+
+/** What the peer's closing makes of a write. */
+const PEER_CLOSED = new Set(["EPIPE", "ECONNRESET"]);
+
+const tolerant = new WeakSet<Socket>();
+
+/** From now on writes to `socket` that fail because the peer has closed count as written. */
+function tolerateClosedPeer(socket: Socket): void {
+  if (tolerant.has(socket)) return;
+  tolerant.add(socket);
+  const write = socket._write?.bind(socket);
+  const writeMany = socket._writev?.bind(socket);
+  if (write) socket._write = (chunk, encoding, done) => write(chunk, encoding, forgiving(done));
+  if (writeMany) socket._writev = (chunks, done) => writeMany(chunks, forgiving(done));
 }
 
-function toBytes(part: UploadPart): Buffer {
-  if (typeof part === "string") return Buffer.from(part);
-  if (part instanceof ArrayBuffer) return Buffer.from(part);
-  if (ArrayBuffer.isView(part)) return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
-  throw new RequestBodyError(`A part of the body is neither a string nor bytes but ${typeof part}`, {
-    phase: "write",
-  });
+function forgiving(done: Done): Done {
+  return (error) => done(PEER_CLOSED.has((error as NodeJS.ErrnoException | null)?.code ?? "") ? null : error);
 }

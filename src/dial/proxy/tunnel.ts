@@ -21,9 +21,10 @@ import {
 import { HTTPHeaderDict, SKIP_HEADER } from "../../core/headers.ts";
 import type { Url } from "../../core/url.ts";
 import { parseChallenges } from "../../protocol/h1/challenge.ts";
-import { type DefaultFields, writeHead } from "../../protocol/h1/request-writer.ts";
-import type { ResponseHead } from "../../protocol/h1/response-head.ts";
+import { writeHead } from "../../protocol/h1/request-writer.ts";
 import { ResponseParser, type ResponseSink } from "../../protocol/h1/response-parser.ts";
+import { type DefaultFields, RequestHead } from "../../protocol/request-head.ts";
+import type { ResponseHead } from "../../protocol/response-head.ts";
 import type { TunnelDone, TunnelRequest } from "../connector.ts";
 import { type Connecting, HandshakeStep, timeoutText } from "../handshake-step.ts";
 import type { ProxyAuth } from "./auth.ts";
@@ -105,7 +106,7 @@ class ConnectExchange implements ResponseSink {
 
   onHead(head: ResponseHead): void {
     if (head.status >= 200 && head.status < 300) return;
-    const headers = HTTPHeaderDict.fromHead(head.text, head.fieldsStart);
+    const headers = head.fields();
     const challenges = headers.getList("proxy-authenticate");
     const { auth } = this.#settings;
     if (head.status !== 407 || !this.#mayAnswer || auth === null || !auth.accept(challenges)) {
@@ -130,16 +131,17 @@ class ConnectExchange implements ResponseSink {
     this.#asked++;
     this.#parser.start(false, true);
     try {
-      const head = writeHead({
+      const head = new RequestHead({
         method: "CONNECT",
+        scheme: "http",
         target: authority,
-        host: authority,
+        authority,
         headers: fields,
         bodyLength: null,
         chunked: false,
         defaults,
       });
-      this.#socket.write(head.text, "latin1");
+      this.#socket.write(writeHead(head), "latin1");
     } catch (error) {
       // The maker of the step does not have it yet.
       queueMicrotask(() => this.step.end(error as Error));

@@ -5,8 +5,8 @@
 
 import { latin1 } from "../../core/bytes.ts";
 import { InvalidChunkLength, ProtocolError } from "../../core/errors.ts";
-import { FIELD, HEX } from "./grammar.ts";
-import { INCOMPLETE, ResponseHead } from "./response-head.ts";
+import { FIELD, HEX } from "../grammar.ts";
+import { HeadReader, INCOMPLETE } from "./head-reader.ts";
 import { SectionBuffer } from "./section-buffer.ts";
 
 /** Longest chunk-size line with its extensions, in bytes. */
@@ -86,7 +86,7 @@ export class ChunkedReader {
     const next = this.#section.append(bytes, at, end);
     if (next === INCOMPLETE) return end;
     const section = this.#section;
-    new ResponseHead().readFields(section.bytes, 0, section.length);
+    new HeadReader().readFields(section.bytes, 0, section.length);
     this.#trailers = latin1(section.bytes, 0, section.length);
     this.#state = "done";
     return next;

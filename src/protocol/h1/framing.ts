@@ -5,10 +5,13 @@
  *  1. a length beside Transfer-Encoding is refused (§6.3, item 3);
  *  2. lengths are bare digits; repeated equal values count once (RFC 9110 §8.6), different ones are refused;
  *  3. `chunked` comes last and once; a coding before it that nobody knows is refused.
+ *
+ * Two things leave one reading only and are accepted: `identity` is no coding, and of equal lines
+ * `Transfer-Encoding: chunked`, which an application and its server both added, one counts.
  */
 
 import { InvalidHeader, ProtocolError } from "../../core/errors.ts";
-import type { ResponseHead } from "./response-head.ts";
+import type { HeadReader } from "./head-reader.ts";
 
 /** How a body ends. */
 export type Framing = "none" | "length" | "chunked" | "close";
@@ -32,13 +35,13 @@ export function parseContentLength(text: string): number {
 
 /** Transfer codings in the order they were applied, without the final `chunked`. */
 export function parseTransferEncoding(text: string): { chunked: boolean; codings: string[] } {
-  const codings = text
+  const named = text
     .toLowerCase()
     .split(",")
     .map((coding) => coding.trim())
     .filter((coding) => coding !== "");
-  const chunked = codings.at(-1) === "chunked";
-  if (chunked) codings.pop();
+  const chunked = named.at(-1) === "chunked";
+  const codings = (chunked ? named.slice(0, -1) : named).filter((coding) => coding !== "identity");
   for (const coding of codings)
     if (!TRANSFER_CODINGS.has(coding)) fault(`unsupported Transfer-Encoding "${text}"`);
   return { chunked, codings };
@@ -50,7 +53,7 @@ export function hasBody(status: number, bodiless: boolean): boolean {
 }
 
 /** Whether the sender means to keep the connection open (RFC 9112 §9.3). */
-export function isPersistent(head: ResponseHead): boolean {
+export function isPersistent(head: HeadReader): boolean {
   if (head.connection === null) return head.version === 11;
   if (head.connection === "keep-alive") return true;
   const options = head.connection.toLowerCase();
@@ -61,7 +64,7 @@ export function isPersistent(head: ResponseHead): boolean {
 }
 
 /** Milliseconds of `Keep-Alive: timeout=N`; `null` where there is none. */
-export function keepAliveHint(head: ResponseHead): number | null {
+export function keepAliveHint(head: HeadReader): number | null {
   if (head.keepAlive === null) return null;
   const match = /(?:^|[,;\s])timeout\s*=\s*"?(\d{1,9})/i.exec(head.keepAlive);
   return match === null ? null : Number(match[1]) * 1000;

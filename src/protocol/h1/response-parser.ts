@@ -7,12 +7,13 @@
  */
 
 import { IncompleteRead, ProtocolError } from "../../core/errors.ts";
+import { FieldLines, type ResponseHead } from "../response-head.ts";
 import { ChunkedReader } from "./chunked.ts";
 import { type Framing, hasBody, isPersistent, parseContentLength, parseTransferEncoding } from "./framing.ts";
-import { checkStart, INCOMPLETE, ResponseHead } from "./response-head.ts";
+import { checkStart, HeadReader, INCOMPLETE } from "./head-reader.ts";
 import { refuseSize, SectionBuffer } from "./section-buffer.ts";
 
-/** What a parser reports; `head` is only valid during the call. */
+/** What a parser reports. */
 export interface ResponseSink {
   /** A 1xx response other than 101. */
   onInformational(head: ResponseHead): void;
@@ -28,7 +29,7 @@ const DONE = 2;
 
 /** Parses the responses of one connection, one at a time. */
 export class ResponseParser {
-  readonly head: ResponseHead = new ResponseHead();
+  readonly reader: HeadReader = new HeadReader();
   framing: Framing = "none";
   /** Declared length of the body, `null` where it is unknown. */
   contentLength: number | null = null;
@@ -78,9 +79,10 @@ export class ResponseParser {
     return this.#chunked !== null && this.#chunked.remaining === 0;
   }
 
-  /** Latin-1 text of the trailer section; empty where there is none. */
-  get trailers(): string {
-    return this.#chunked?.trailers ?? "";
+  /** The trailer section; `null` where there is none. */
+  get trailers(): FieldLines | null {
+    const text = this.#chunked?.trailers ?? "";
+    return text === "" ? null : new FieldLines(text);
   }
 
   /** Makes ready for the next response. `bodiless`: it answers HEAD; `connect`: it answers CONNECT. */
@@ -130,7 +132,7 @@ export class ResponseParser {
   #readHead(bytes: Buffer, start: number, end: number): number {
     const partial = this.#partial;
     if (partial.length > 0) return this.#readSplitHead(bytes, start, end);
-    const next = this.head.readNext(bytes, start, end);
+    const next = this.reader.readNext(bytes, start, end);
     if (next === INCOMPLETE) {
       partial.append(bytes, start, end);
       return end;
@@ -146,8 +148,8 @@ export class ResponseParser {
     const next = partial.append(bytes, start, end);
     checkStart(partial.bytes, 0, partial.length);
     if (next === INCOMPLETE) return end;
-    this.head.forget();
-    this.head.read(partial.bytes, 0, partial.length);
+    this.reader.forget();
+    this.reader.read(partial.bytes, 0, partial.length);
     this.#countHead(partial.length);
     partial.clear();
     this.#onHead();
@@ -160,18 +162,18 @@ export class ResponseParser {
   }
 
   #onHead(): void {
-    const head = this.head;
-    if (head.status < 200 && head.status !== 101) {
-      this.#sink.onInformational(head);
+    const reader = this.reader;
+    if (reader.status < 200 && reader.status !== 101) {
+      this.#sink.onInformational(reader.head);
       return;
     }
-    this.#chooseFraming(head);
+    this.#chooseFraming(reader);
     this.#state = this.framing === "none" ? DONE : BODY;
-    this.#sink.onHead(head);
+    this.#sink.onHead(reader.head);
   }
 
   /** RFC 9112 §6.3. */
-  #chooseFraming(head: ResponseHead): void {
+  #chooseFraming(head: HeadReader): void {
     this.persistent = head.status !== 101 && isPersistent(head);
     this.transferCodings = NONE;
     this.#remaining = 0;
@@ -192,7 +194,7 @@ export class ResponseParser {
     if (this.framing === "close") this.persistent = false;
   }
 
-  #chooseCoded(head: ResponseHead, transferEncoding: string): void {
+  #chooseCoded(head: HeadReader, transferEncoding: string): void {
     const { chunked, codings } = parseTransferEncoding(transferEncoding);
     if (this.contentLength !== null) {
       throw new ProtocolError("Invalid response framing: Content-Length beside Transfer-Encoding", {

@@ -1,7 +1,7 @@
 /** Keeps the bytes of a header or trailer section that comes in parts, up to and with its empty line. */
 
 import { ProtocolError } from "../../core/errors.ts";
-import { INCOMPLETE } from "./response-head.ts";
+import { INCOMPLETE } from "./head-reader.ts";
 
 const CR = 13;
 const LF = 10;

@@ -1,6 +1,6 @@
 /** What a received field means to the protocol, told by its name alone, and which octets names and values may hold. */
 
-import { FIELD, TOKEN } from "../h1/grammar.ts";
+import { FIELD, TOKEN } from "../grammar.ts";
 
 /** A name that means nothing to the protocol. */
 export const ORDINARY = 0;

@@ -42,7 +42,12 @@ describe("head", () => {
     assert.deepEqual(response.headers.getSetCookie(), ["a=1", "b=2"]);
     assert.equal(String(response.data), "short and stout");
     assert.ok(Buffer.isBuffer(response.data));
-    assert.equal(response.connection, null);
+    const { route, protocol, address, reused } = response.connection!;
+    assert.deepEqual(
+      [route, protocol, address, reused],
+      [`127.0.0.1:${origin.port}`, "http/1.1", "127.0.0.1", false],
+    );
+    assert.equal(response.holdsConnection, false);
     assert.equal(response.isClosed, true);
     assert.equal(response.trailers.size, 0);
   });

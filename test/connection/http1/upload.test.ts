@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { describe, it } from "node:test";
-import { Upload, type UploadPart } from "../../../src/connection/http1/upload.ts";
+import { Upload } from "../../../src/connection/http1/upload.ts";
+import type { UploadPart } from "../../../src/connection/upload-source.ts";
 
 type Parts = AsyncIterable<UploadPart> | Iterable<UploadPart>;
 
@@ -22,7 +23,12 @@ async function upload(parts: Parts, length?: number): Promise<{ calls: Buffer[][
   });
   const ended = new Promise<void>((resolve, reject) => {
     const observer = { onSent() {}, onUploaded: resolve, onUploadFailed: reject };
-    void new Upload(socket as unknown as Socket, { length, open: () => parts }, observer).run();
+    void new Upload(
+      socket as unknown as Socket,
+      { length, open: () => parts },
+      length === undefined,
+      observer,
+    ).run();
   });
   await new Promise((resolve) => setImmediate(resolve));
   return { calls, ended };

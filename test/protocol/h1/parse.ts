@@ -1,8 +1,8 @@
 /** Runs the response parser over bytes in given pieces and tells what came out, in a form that can be compared. */
 
 import { HTTPError } from "../../../src/core/errors.ts";
-import type { ResponseHead } from "../../../src/protocol/h1/response-head.ts";
 import { ResponseParser } from "../../../src/protocol/h1/response-parser.ts";
+import type { ResponseHead } from "../../../src/protocol/response-head.ts";
 
 export interface Outcome {
   events: string[];
@@ -54,12 +54,13 @@ export function parse(pieces: readonly Buffer[], options: ParseOptions = {}): Ou
   }
   outcome.done = parser.done;
   outcome.persistent = parser.done && parser.persistent;
-  outcome.trailers = parser.trailers;
+  outcome.trailers = parser.trailers?.text ?? "";
   return outcome;
 }
 
 function describe(head: ResponseHead): string {
-  const fields = head.text.slice(head.fieldsStart, -2);
+  const text = head.toString();
+  const fields = text.slice(text.indexOf("\r\n") + 2, -2);
   return `${head.version} ${head.status} ${JSON.stringify(head.reason)} ${JSON.stringify(fields)}`;
 }
 

@@ -13,7 +13,8 @@
 
 import { latin1 } from "../../core/bytes.ts";
 import { ProtocolError } from "../../core/errors.ts";
-import { FIELD, TOKEN } from "./grammar.ts";
+import { FIELD, TOKEN } from "../grammar.ts";
+import { ReceivedHead } from "../response-head.ts";
 
 const CR = 13;
 const LF = 10;
@@ -30,15 +31,11 @@ const MOST_MISSES = 8;
 /** Index returned while the head is not complete. */
 export const INCOMPLETE: number = -1;
 
-/** What framing and reuse need of a head, read from its bytes. One object per parser, used again and again. */
-export class ResponseHead {
+/** Reads heads, one after another, and keeps what framing and reuse need of the last one. */
+export class HeadReader {
   status: number = 0;
   /** 10 or 11. */
   version: number = 11;
-  /** Latin-1 text of the whole head. */
-  text: string = "";
-  /** Where the field lines start in `text`. */
-  fieldsStart: number = 0;
   /** Values of the fields that decide framing and reuse; `null` where absent, joined by ", " where repeated. */
   contentLength: string | null = null;
   /** The value of a single Content-Length of plain digits, read at once; -1: see `contentLength`. */
@@ -49,6 +46,8 @@ export class ResponseHead {
   /** Whether there is a Content-Encoding field. */
   encoded: boolean = false;
 
+  /** What the reader's user gets of the head that was read last. */
+  #head: ReceivedHead | null = null;
   /** The bytes that were read last, and what they said is still here; empty if they were not kept. */
   #last: Buffer = NO_BYTES;
   #lastLength = 0;
@@ -88,10 +87,9 @@ export class ResponseHead {
     this.#lastLength = length;
   }
 
-  /** The reason phrase; empty where absent. */
-  get reason(): string {
-    const end = this.fieldsStart - 2;
-    return end > 13 ? this.text.slice(13, end) : "";
+  /** The head that was read last. */
+  get head(): ReceivedHead {
+    return this.#head!;
   }
 
   /**
@@ -103,8 +101,8 @@ export class ResponseHead {
     if (fields === INCOMPLETE) return INCOMPLETE;
     const next = this.readFields(bytes, fields, end);
     if (next === INCOMPLETE) return INCOMPLETE;
-    this.text = latin1(bytes, start, next);
-    this.fieldsStart = fields - start;
+    const text = latin1(bytes, start, next);
+    this.#head = new ReceivedHead(this.status, this.version, this.encoded, text, fields - start);
     return next;
   }
 
@@ -187,7 +185,7 @@ export class ResponseHead {
         break;
       case 17:
         if (sameName(bytes, start, "transfer-encoding"))
-          this.transferEncoding = join(this.transferEncoding, bytes, valueStart, valueEnd);
+          this.transferEncoding = joinCodings(this.transferEncoding, bytes, valueStart, valueEnd);
         break;
       case 16:
         if (sameName(bytes, start, "content-encoding")) this.encoded = true;
@@ -259,6 +257,14 @@ function join(earlier: string | null, bytes: Buffer, start: number, end: number)
   let value = latin1(bytes, from, to);
   if (value.includes("\r")) value = value.replace(/\r\n[\t ]+/g, " ").trim();
   return earlier === null ? value : `${earlier}, ${value}`;
+}
+
+/** As {@link join}; of equal lines `chunked` one counts. */
+function joinCodings(earlier: string | null, bytes: Buffer, start: number, end: number): string {
+  const value = join(null, bytes, start, end);
+  if (earlier === null) return value;
+  const repeated = value.toLowerCase() === "chunked" && earlier.toLowerCase() === "chunked";
+  return repeated ? earlier : `${earlier}, ${value}`;
 }
 
 const KEEP_ALIVE = "keep-alive";

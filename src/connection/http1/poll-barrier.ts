@@ -6,15 +6,15 @@
  * entry waits for the second `setImmediate`; all entries of all pools share it.
  */
 
-/** Something that waits for the turn. */
-export interface TurnEntry {
-  onTurn(): void;
+/** Something that waits for the poll. */
+export interface PollEntry {
+  onPoll(): void;
 }
 
 /** Hands entries over after one whole poll of the event loop. */
-export class Turn {
-  #fresh: TurnEntry[] = [];
-  #polled: TurnEntry[] = [];
+export class PollBarrier {
+  #fresh: PollEntry[] = [];
+  #polled: PollEntry[] = [];
   #scheduled = false;
   readonly #schedule: (callback: () => void) => void;
 
@@ -23,8 +23,8 @@ export class Turn {
     this.#schedule = schedule;
   }
 
-  /** Calls `entry.onTurn` after one whole poll. */
-  add(entry: TurnEntry): void {
+  /** Calls `entry.onPoll` after one whole poll. */
+  add(entry: PollEntry): void {
     this.#fresh.push(entry);
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -37,9 +37,9 @@ export class Turn {
     this.#fresh = [];
     this.#scheduled = this.#polled.length > 0;
     if (this.#scheduled) this.#schedule(this.#run);
-    for (const entry of ready) entry.onTurn();
+    for (const entry of ready) entry.onPoll();
   };
 }
 
-/** The turn that all pools share. */
-export const sharedTurn: Turn = new Turn();
+/** The one that all connections share. */
+export const sharedBarrier: PollBarrier = new PollBarrier();

@@ -1,0 +1,308 @@
+/**
+ * Takes the answer of one attempt as it comes over the wire: collected, decoded while it comes, or streamed to a reader.
+ *
+ *  1. A body that the caller wants whole is collected; one with a coding is decoded as it comes, so that its size, a
+ *     signal and a deadline bound it on the way.
+ *  2. Any other body is streamed, and so is one of an answer that will most likely be passed over.
+ *  3. What a callback of the caller throws ends the request.
+ */
+
+import { ProgressMeter } from "../body/request/progress.ts";
+import { CollectingDecoder, type CollectingObserver } from "../body/response/collecting-decoder.ts";
+import { parseCodings } from "../body/response/decode.ts";
+import type { BodyFacts, Stream } from "../connection/connection.ts";
+import type { BodyStream } from "../connection/upload-source.ts";
+import type { Clock } from "../core/clock.ts";
+import { DecodeError, type ErrorFacts, type HTTPError } from "../core/errors.ts";
+import type { PooledExchange, Waiter } from "../pool/waiter.ts";
+import type { RequestHead } from "../protocol/request-head.ts";
+import type { FieldLines, ResponseHead } from "../protocol/response-head.ts";
+import type { OutgoingRequest } from "./request.ts";
+import { BodyReader } from "./response/body-reader.ts";
+import { BodySource } from "./response/body-source.ts";
+import { HTTPResponse, type Received } from "./response/response.ts";
+import type { CallSettings } from "./settings.ts";
+
+const NONE: readonly string[] = [];
+
+/** Who is told what comes, and decides what is wanted of it. */
+export interface ReceiverOwner extends Received {
+  /** The request goes on the wire. Returns the longest silence of the server in ms. */
+  onStarted(stream: Stream): number;
+  /** All of the request was given to the socket. */
+  onRequestSent(): void;
+  /** The head has come. `false`: the caller will most likely get another answer. */
+  onAnswer(head: ResponseHead, response: HTTPResponse): boolean;
+  /** The caller may have the answer, though its body may be still to come. */
+  onResponse(response: HTTPResponse): void;
+  /** The answer cannot be given to the caller: `error` is what it gets. */
+  onUseless(error: unknown): void;
+  /** The exchange is over: `stream` was all that it held. */
+  onExchangeEnd(atOnce: boolean): Stream | null;
+  /** The exchange failed, and no body had begun to be streamed. */
+  onExchangeError(error: HTTPError): void;
+  /** A streamed body has ended, however it did. */
+  onBodyEnd(): void;
+  readonly stream: Stream | null;
+  readonly facts: ErrorFacts;
+  readonly calledAt: string | null;
+}
+
+/** The exchange of one attempt. */
+export class AnswerReceiver implements PooledExchange, CollectingObserver {
+  collect: boolean;
+  readTimeout: number = Number.POSITIVE_INFINITY;
+  readonly waiter: Waiter;
+  /** The body of a streamed answer, once its head has come. */
+  source: BodySource | null = null;
+  /** Bytes of the request's body that were given to the socket, and of the answer's that have come. */
+  sent: number = 0;
+  received: number = 0;
+  readonly #request: OutgoingRequest;
+  readonly #settings: CallSettings;
+  readonly #clock: Clock;
+  readonly #owner: ReceiverOwner;
+  #response: HTTPResponse | null = null;
+  #decoder: CollectingDecoder | null = null;
+  #trailers: FieldLines | null = null;
+  #uploaded: ProgressMeter | null = null;
+  #downloaded: ProgressMeter | null = null;
+  #contentCodings = NONE;
+  #codingsError: DecodeError | null = null;
+  #transferCodings = NONE;
+  /** A body that grows beyond this is not waited for. */
+  #mostBytes = Number.POSITIVE_INFINITY;
+
+  constructor(
+    request: OutgoingRequest,
+    settings: CallSettings,
+    clock: Clock,
+    owner: ReceiverOwner,
+    waiter: Waiter,
+  ) {
+    this.#request = request;
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#owner = owner;
+    this.waiter = waiter;
+    this.collect = settings.preloadContent;
+  }
+
+  get head(): RequestHead {
+    return this.#request.head;
+  }
+
+  get body(): Uint8Array | BodyStream | null {
+    return this.#request.body;
+  }
+
+  get expectContinue(): boolean {
+    return this.#request.expectContinue;
+  }
+
+  get persistent(): boolean {
+    return this.#request.persistent;
+  }
+
+  get parks(): boolean {
+    const { releaseConn } = this.#settings;
+    if (this.source !== null) return releaseConn !== true && this.source.holds;
+    return releaseConn === false && this.#response !== null;
+  }
+
+  onStart(stream: Stream): void {
+    this.readTimeout = this.#owner.onStarted(stream);
+  }
+
+  onSent(sent: number, done: boolean): void {
+    this.sent = sent;
+    if (done) this.#owner.onRequestSent();
+    const { onUploadProgress } = this.#settings;
+    if (onUploadProgress === null) return;
+    this.#uploaded ??= new ProgressMeter(onUploadProgress, this.#request.bodyLength, this.#clock);
+    this.#tell(this.#uploaded, sent, done);
+  }
+
+  onReceived(received: number): void {
+    this.received = received;
+    if (this.#downloaded !== null) this.#tell(this.#downloaded, received, false);
+    if (received > this.#mostBytes) this.#owner.onUseless(this.#tooLarge());
+  }
+
+  onInformational(head: ResponseHead): void {
+    const { onInformational } = this.#settings;
+    if (onInformational === null) return;
+    try {
+      onInformational({ status: head.status, reason: head.reason, headers: head.fields() });
+    } catch (error) {
+      this.#owner.onUseless(error);
+    }
+  }
+
+  onHead(head: ResponseHead, facts: BodyFacts): void {
+    const response = HTTPResponse.received(head, this.#owner);
+    if (head.encoded) this.#noteCodings(response.headers.get("content-encoding"));
+    this.#transferCodings = facts.transferCodings;
+    const wanted = this.#owner.onAnswer(head, response);
+    const { onDownloadProgress } = this.#settings;
+    if (onDownloadProgress !== null && wanted) {
+      this.#downloaded = new ProgressMeter(onDownloadProgress, facts.bodyLength, this.#clock);
+    }
+    if (!wanted || !this.collect) this.#stream(response, facts);
+    else if (this.#codingsError !== null && this.#settings.decodeContent && facts.bodyLength !== 0) {
+      this.#refuse(this.#codingsError, facts.bodyLength);
+    } else this.#collect(response, facts);
+  }
+
+  onBody(bytes: Buffer, endsChunk: boolean): boolean {
+    if (this.source !== null) return this.source.push(bytes, endsChunk);
+    this.received += bytes.length;
+    return this.#decoder?.push(bytes) ?? true;
+  }
+
+  onEnd(body: Buffer | null, trailers: FieldLines | null, atOnce: boolean): void {
+    const parks = this.parks;
+    const stream = this.#owner.onExchangeEnd(atOnce);
+    if (body !== null) this.received = body.length;
+    const told = this.#downloaded === null || this.#tell(this.#downloaded, this.#wireBytes, true);
+    if (this.source !== null) {
+      this.source.end(trailers, parks);
+      return;
+    }
+    if (!told || this.#response === null) {
+      stream?.release();
+      return;
+    }
+    if (parks) this.#response.hold(stream);
+    this.#trailers = trailers;
+    if (this.#decoder === null) this.#complete(body!);
+    else this.#decoder.end();
+  }
+
+  onError(error: HTTPError): void {
+    this.#owner.onExchangeEnd(false);
+    this.#decoder?.stop();
+    if (this.source === null) this.#owner.onExchangeError(error);
+    else this.source.fail(error.describe(this.#owner.facts));
+  }
+
+  // CollectingObserver
+
+  onDecoded(data: Buffer): void {
+    this.#complete(data);
+  }
+
+  /** The rest of the body is of no use; its connection is, if little is left. */
+  onUndecodable(error: DecodeError): void {
+    const response = this.#response;
+    this.#response = null;
+    response?.releaseConn();
+    if (this.#owner.stream === null) this.#owner.onUseless(error);
+    else this.#refuse(error, null);
+  }
+
+  onRoom(): void {
+    this.#owner.stream?.resume();
+  }
+
+  /** Nobody wants the answer any more: what is being done with it ends. */
+  stop(): void {
+    this.#response?.releaseConn();
+    this.#response = null;
+    this.#decoder?.stop();
+  }
+
+  /** The caller gets the response once its body has come. */
+  #collect(response: HTTPResponse, facts: BodyFacts): void {
+    this.#response = response;
+    const { decodeContent, maxDecodedSize, allowTruncated } = this.#settings;
+    // Transfer codings lie outside the content codings, and are not the caller's to keep.
+    const codings = [...(decodeContent ? this.#contentCodings : NONE), ...this.#transferCodings];
+    if (codings.length === 0 || facts.bodyLength === 0) {
+      if (decodeContent) this.#mostBytes = maxDecodedSize;
+      return;
+    }
+    this.collect = false;
+    const options = {
+      allowTruncated,
+      maxDecodedSize: decodeContent ? maxDecodedSize : Number.POSITIVE_INFINITY,
+    };
+    this.#decoder = new CollectingDecoder(codings, options, this, this.#clock);
+  }
+
+  /** The caller gets the response now, and its body as it comes. */
+  #stream(response: HTTPResponse, facts: BodyFacts): void {
+    this.collect = false;
+    const { allowTruncated, maxDecodedSize, enforceContentLength, decodeContent } = this.#settings;
+    const reader = new BodyReader(this.#newSource(facts.bodyLength), {
+      contentCodings: this.#contentCodings,
+      codingsError: this.#codingsError,
+      transferCodings: this.#transferCodings,
+      decodeContent,
+      allowTruncated,
+      maxDecodedSize,
+      enforceContentLength,
+      facts: this.#owner.facts,
+      calledAt: this.#owner.calledAt,
+    });
+    response.attach(reader, facts.chunked);
+    this.#owner.onResponse(response);
+  }
+
+  #complete(data: Buffer): void {
+    const response = this.#response;
+    if (response === null) return;
+    this.#response = null;
+    if (this.#settings.decodeContent && data.length > this.#settings.maxDecodedSize) {
+      response.releaseConn();
+      this.#owner.onUseless(this.#tooLarge());
+      return;
+    }
+    response.complete(data, this.#wireBytes || data.length, this.#trailers);
+    this.#owner.onResponse(response);
+  }
+
+  /** The body is of no use; its connection is, if little of the body is left. */
+  #refuse(error: unknown, length: number | null): void {
+    this.collect = false;
+    this.#decoder?.stop();
+    const source = this.#newSource(length);
+    this.#owner.onUseless(error);
+    source.abandon();
+  }
+
+  #newSource(length: number | null): BodySource {
+    this.source = new BodySource(this.#owner.stream, length, this.#clock, () => this.#owner.onBodyEnd());
+    return this.source;
+  }
+
+  get #wireBytes(): number {
+    return this.source?.wireBytes ?? this.received;
+  }
+
+  /** What a callback throws ends the request. */
+  #tell(meter: ProgressMeter, bytes: number, done: boolean): boolean {
+    try {
+      meter.at(bytes);
+      if (done) meter.end();
+      return true;
+    } catch (error) {
+      this.#owner.onUseless(error);
+      return false;
+    }
+  }
+
+  #tooLarge(): DecodeError {
+    const limit = `${this.#settings.maxDecodedSize} bytes (maxDecodedSize)`;
+    return new DecodeError(`The body is larger than ${limit}`, { phase: "body" });
+  }
+
+  /** Codings that cannot be undone matter only to who wants them undone. */
+  #noteCodings(contentEncoding: string | null): void {
+    try {
+      this.#contentCodings = parseCodings(contentEncoding) ?? NONE;
+    } catch (error) {
+      this.#codingsError = error as DecodeError;
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/** What `urlpool:attempt:end` tells of an attempt; made only when somebody listens. Credentials are taken out. */
+
+import type { ConnectionInfo } from "../connection/connection.ts";
+import { type AttemptPhases, trace } from "../core/trace.ts";
+import { writeHead } from "../protocol/h1/request-writer.ts";
+import type { RequestHead } from "../protocol/request-head.ts";
+import type { ResponseHead } from "../protocol/response-head.ts";
+import type { Stopwatch } from "./response/timings.ts";
+
+/** All that is known at the end of an attempt. */
+export interface EndedAttempt {
+  readonly request: number;
+  readonly attempt: number;
+  readonly url: string;
+  readonly head: RequestHead;
+  readonly connection: ConnectionInfo | null;
+  readonly reused: boolean;
+  readonly responseHead: ResponseHead | null;
+  /** Bytes of the two bodies as they went over the wire. */
+  readonly sent: number;
+  readonly received: number;
+  readonly stopwatch: Stopwatch;
+  /** `clock.now()` */
+  readonly now: number;
+  /** `null` if it went well. */
+  readonly error: unknown;
+}
+
+/** Fields that hold credentials; their values are not shown. */
+const CREDENTIALS = /^((?:proxy-)?authorization|cookie|set-cookie)([ \t]*:).*$/gim;
+
+/** Credentials in a URL, such as that of a Location. */
+const USERINFO = /(:\/\/)[^\s/?#@]*@/g;
+
+/** Publishes the message. */
+export function publishAttemptEnd(attempt: EndedAttempt): void {
+  const { head, connection, responseHead } = attempt;
+  const requestHead = connection === null ? null : writeHead(head);
+  trace.attemptEnd.publish({
+    request: attempt.request,
+    attempt: attempt.attempt,
+    method: head.method,
+    url: attempt.url,
+    connection: connection?.id ?? null,
+    route: connection?.route ?? null,
+    protocol: connection?.protocol ?? null,
+    address: connection?.address ?? null,
+    reused: attempt.reused,
+    requestHead: requestHead === null ? null : redacted(requestHead),
+    requestBytes: requestHead === null ? 0 : requestHead.length + attempt.sent,
+    responseHead: responseHead === null ? null : redacted(responseHead.toString()),
+    status: responseHead?.status ?? null,
+    bytes: attempt.received,
+    phases: phasesOf(attempt.stopwatch, attempt.now),
+    error: attempt.error,
+  });
+}
+
+function redacted(head: string): string {
+  return head.replace(CREDENTIALS, "$1$2 ***").replace(USERINFO, "$1");
+}
+
+/** Each in ms; `null` for one that was not reached, or not needed. */
+function phasesOf(watch: Stopwatch, now: number): AttemptPhases {
+  const { setup, queuedAt, grantedAt, sentAt, headAt } = watch;
+  const end = watch.endedAt === 0 ? now : watch.endedAt;
+  const made = setup === null ? 0 : setup.dns + setup.connect + (setup.tls ?? 0);
+  const started = grantedAt !== 0;
+  // An answer may come before the request was sent.
+  const sent = headAt === 0 ? sentAt : Math.min(sentAt, headAt);
+  return {
+    queued: Math.max(0, (started ? grantedAt : end) - queuedAt - made),
+    dns: setup?.dns ?? null,
+    connect: setup?.connect ?? null,
+    tls: setup?.tls ?? null,
+    send: started ? sent - grantedAt : null,
+    wait: started ? (headAt === 0 ? end : headAt) - sent : null,
+    receive: headAt === 0 ? null : end - headAt,
+  };
+}
