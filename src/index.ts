@@ -23,6 +23,7 @@ export {
   HTTPSConnectionPool,
   type PoolStats,
 } from "./client/connection-pool.ts";
+export type { CookieJarLike, CookieJarOptions, SameSiteContext } from "./client/cookies.ts";
 export type { AttemptRequest, AttemptResponse, OnRequest, OnResponse } from "./client/hooks.ts";
 // A star, so that the interfaces can be augmented by their users.
 export * from "./client/options.ts";
@@ -37,6 +38,7 @@ export {
 } from "./client/response/response.ts";
 export type { Timings } from "./client/response/timings.ts";
 export { type Clock, systemClock, type Timer } from "./core/clock.ts";
+export { VERSION } from "./core/defaults.ts";
 export * from "./core/errors.ts";
 export {
   type HeaderSource,
@@ -53,6 +55,7 @@ export type {
   ConnectionCloseMessage,
   ConnectionErrorMessage,
   ConnectionOpenMessage,
+  CookieRejectedMessage,
   PoolMessage,
   RequestEndMessage,
   RequestErrorMessage,

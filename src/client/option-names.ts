@@ -58,7 +58,10 @@ const FOREIGN: readonly (readonly [advice: string, names: string])[] = [
     'send credentials as headers: { headers: makeHeaders({ basicAuth: "user:password" }) }',
     "auth username password basicauth authorization httpauth | user pass bearer token credentials",
   ],
-  ['send cookies as headers: { headers: { Cookie: "name=value" } }', "cookies jar cookie"],
+  [
+    'take a `cookieJar`, or send cookies as headers: { headers: { Cookie: "name=value" } }',
+    "cookies jar cookie",
+  ],
   ["it is a header: { headers: makeHeaders({ userAgent }) }", "useragent"],
   [
     "`preloadContent: false` streams the body; text(), json() and bytes() of the response read it",

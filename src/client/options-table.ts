@@ -137,6 +137,11 @@ export const OPTION_RULES: { readonly [Name in OptionName]: OptionRule } = {
   allowUnknownOptions: rule("pool+call", "http", FLAG, { default: false }),
   onRequest: rule("pool+call", "http", FUNCTION, { none: null }),
   onResponse: rule("pool+call", "http", FUNCTION, { none: null }),
+  cookieJar: rule("pool+call", "http", {
+    wanted: "a cookie jar with getCookieString and setCookie",
+    fits: (value) => hasMethods(value, "getCookieString", "setCookie"),
+    none: null,
+  }),
 
   // TlsOptions
   certReqs: rule(

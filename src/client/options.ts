@@ -15,6 +15,7 @@ import type { DnsCache } from "../dial/resolve.ts";
 import type { TlsOptions } from "../dial/tls/settings.ts";
 import type { RetryLike } from "../policy/retry.ts";
 import type { TimeoutLike } from "../policy/timeout.ts";
+import type { CookieJarLike } from "./cookies.ts";
 import type { OnRequest, OnResponse } from "./hooks.ts";
 import type { ProxyConfig, ProxyFunction, ProxyUrl, SocksOptions } from "./proxy.ts";
 import type { Informational } from "./response/response.ts";
@@ -98,6 +99,8 @@ export interface PoolOptions extends TlsOptions {
   onRequest?: OnRequest | null | undefined;
   /** Sees the head of the answer to each try. */
   onResponse?: OnResponse | null | undefined;
+  /** Keeps the cookies of answers and gives them to requests, such as tough-cookie's `CookieJar`; `null` for none. */
+  cookieJar?: CookieJarLike | null | undefined;
   /**
    * URL of an HTTP or SOCKS proxy, with its credentials; for a manager also a function that is asked for every request
    * and every redirect. Default: none.
@@ -182,6 +185,8 @@ export interface UrlopenOptions {
   onRequest?: OnRequest | null | undefined;
   /** Sees the head of the answer to each try. */
   onResponse?: OnResponse | null | undefined;
+  /** Keeps the cookies of answers and gives them to requests, such as tough-cookie's `CookieJar`; `null` for none. */
+  cookieJar?: CookieJarLike | null | undefined;
   /** Where in a file the body starts, in bytes. Default 0. */
   bodyPos?: number | null | undefined;
   /** Told at most 20 times a second, and at the end. */

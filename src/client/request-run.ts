@@ -17,6 +17,7 @@ import { HTTPError } from "../core/errors.ts";
 import { type RequestStartMessage, trace } from "../core/trace.ts";
 import { Link } from "../pool/linked-list.ts";
 import { Attempt, type AttemptContext, type Settler } from "./attempt.ts";
+import { type CookieJarLike, cookiesFor, keepCookies, siteContext, withCookies } from "./cookies.ts";
 import { addCallers, keepAnswer } from "./failure.ts";
 import { Guard, type Stoppable } from "./guard.ts";
 import { fieldsAfterHook, tellResponse } from "./hooks.ts";
@@ -62,7 +63,7 @@ async function walk(run: RequestRun, first: Promise<HTTPResponse> | null): Promi
         run.check();
         plan.recover(error);
       }
-      if (response !== null) run.tellOf(response);
+      if (response !== null) await run.learnFrom(response);
       if (response !== null && plan.accepts(response)) {
         if (run.wantsWhole) await response.preload();
         run.traceEnd(response);
@@ -94,6 +95,10 @@ class RequestRun implements AttemptContext, Settler, Stoppable {
   readonly #router: Router;
   readonly clock: Clock;
   readonly #startedAt: number;
+  /** What the caller asked for: hops to other sites are not his. */
+  readonly #firstUrl: string;
+  /** Of the jar, for the next attempt. */
+  #cookies = "";
   readonly #guard: Guard | null;
   readonly #link: Link<Stoppable> = new Link<Stoppable>(this);
   /** Where the caller's functions run; `null` where there are none. */
@@ -125,6 +130,7 @@ class RequestRun implements AttemptContext, Settler, Stoppable {
     this.clock = router.commons.clock;
     this.#startedAt = this.clock.now();
     this.plan = new RequestPlan(call, hop, router, this.#startedAt);
+    this.#firstUrl = hop.url;
     this.#context = hasCallersCode(call) ? new AsyncResource("urlpool.request") : null;
     retries.budget?.recordRequest();
     if (call.source !== null) this.#own(call.source);
@@ -135,7 +141,7 @@ class RequestRun implements AttemptContext, Settler, Stoppable {
   start(): void {
     this.#router.commons.begin(this.#link);
     if (trace.requestStart.hasSubscribers) trace.requestStart.publish(this.#facts());
-    if (this.plan.nextHop !== null || this.#needsBody) {
+    if (this.plan.nextHop !== null || this.#needsBody || this.plan.call.settings.cookieJar !== null) {
       this.#walkOn(null);
       return;
     }
@@ -215,6 +221,7 @@ class RequestRun implements AttemptContext, Settler, Stoppable {
   async prepare(): Promise<void> {
     const { plan } = this;
     if (plan.nextHop !== null) plan.enter(await this.#unlessStopped(plan.nextHop));
+    if (plan.call.settings.cookieJar !== null) await this.#askJar(plan.call.settings.cookieJar);
     if (this.#needsBody) await this.#makeBody();
     else this.#makeRequest();
   }
@@ -245,9 +252,28 @@ class RequestRun implements AttemptContext, Settler, Stoppable {
   }
 
   #hooked(call: Call): Call {
-    if (call.settings.onRequest === null) return call;
+    if (call.settings.onRequest === null && this.#cookies === "") return call;
     const facts = { method: call.method, url: this.plan.url, attempt: this.plan.attempts + 1 };
-    return { ...call, headers: fieldsAfterHook(call.settings, call.headers, facts) };
+    const headers = withCookies(call.headers, this.#cookies);
+    return { ...call, headers: fieldsAfterHook(call.settings, headers, facts) };
+  }
+
+  async #askJar(jar: CookieJarLike): Promise<void> {
+    const { url, call } = this.plan;
+    const cookies = cookiesFor(jar, url, siteContext(this.#firstUrl, url, call.method));
+    this.#cookies = typeof cookies === "string" ? cookies : await this.#unlessStopped(cookies);
+  }
+
+  /** The caller's jar and hook see each answer. */
+  async learnFrom(response: HTTPResponse): Promise<void> {
+    const { call, url } = this.plan;
+    const { cookieJar } = call.settings;
+    const cookies = cookieJar === null ? [] : response.headers.getSetCookie();
+    if (cookies.length > 0) {
+      const kept = keepCookies(cookieJar!, url, cookies, siteContext(this.#firstUrl, url, call.method));
+      if (kept !== null) await this.#unlessStopped(kept);
+    }
+    this.tellOf(response);
   }
 
   /** The caller's hook sees each answer. */

@@ -4,6 +4,7 @@ import type { OnProgress } from "../body/request/progress.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
 import { Retry } from "../policy/retry.ts";
 import { Timeout } from "../policy/timeout.ts";
+import type { CookieJarLike } from "./cookies.ts";
 import type { OnRequest, OnResponse } from "./hooks.ts";
 import { refuseUnknown } from "./option-names.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "./options.ts";
@@ -34,6 +35,7 @@ export interface CallSettings {
   readonly signal: AbortSignal | null;
   readonly onRequest: OnRequest | null;
   readonly onResponse: OnResponse | null;
+  readonly cookieJar: CookieJarLike | null;
   readonly onInformational: ((response: Informational) => void) | null;
   readonly onUploadProgress: OnProgress | null;
   readonly onDownloadProgress: OnProgress | null;
@@ -161,6 +163,7 @@ function settingsOf(given: Given, base: CallSettings): Mutable<CallSettings> {
     signal: orNone(options.signal, base.signal),
     onRequest: orNone(options.onRequest, base.onRequest),
     onResponse: orNone(options.onResponse, base.onResponse),
+    cookieJar: orNone(options.cookieJar, base.cookieJar),
     onInformational: orNone(options.onInformational, base.onInformational),
     onUploadProgress: orNone(options.onUploadProgress, base.onUploadProgress),
     onDownloadProgress: orNone(options.onDownloadProgress, base.onDownloadProgress),

@@ -80,6 +80,14 @@ export interface AttemptEndMessage extends RequestStartMessage {
   error: unknown;
 }
 
+/** `urlpool:cookie:rejected`: a cookie jar did not take a cookie. */
+export interface CookieRejectedMessage {
+  /** URL of the answer that brought it, without credentials. */
+  url: string;
+  /** What the jar threw. */
+  error: unknown;
+}
+
 /** `urlpool:connection:open`: a connection stands. */
 export interface ConnectionOpenMessage {
   /** Counts the connections of the process. */
@@ -130,6 +138,7 @@ export const trace: {
   readonly requestError: TypedChannel<RequestErrorMessage>;
   readonly attemptStart: TypedChannel<AttemptMessage>;
   readonly attemptEnd: TypedChannel<AttemptEndMessage>;
+  readonly cookieRejected: TypedChannel<CookieRejectedMessage>;
   readonly connectionOpen: TypedChannel<ConnectionOpenMessage>;
   readonly connectionClose: TypedChannel<ConnectionCloseMessage>;
   readonly connectionError: TypedChannel<ConnectionErrorMessage>;
@@ -141,6 +150,7 @@ export const trace: {
   requestError: typed("request:error"),
   attemptStart: typed("attempt:start"),
   attemptEnd: typed("attempt:end"),
+  cookieRejected: typed("cookie:rejected"),
   connectionOpen: typed("connection:open"),
   connectionClose: typed("connection:close"),
   connectionError: typed("connection:error"),

@@ -78,6 +78,7 @@ const WRONG: Partial<Record<OptionName, readonly unknown[]>> = {
   bodyPos: [-1, 1.5, "5"],
   onRequest: [5, {}],
   onResponse: [5, {}],
+  cookieJar: [5, {}, { getCookieString: 1 }],
   onUploadProgress: [5, {}],
   onDownloadProgress: [5, {}],
   onInformational: [5, {}],

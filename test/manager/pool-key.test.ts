@@ -88,6 +88,7 @@ const HTTP_OPTIONS: Record<string, [unknown, unknown]> = {
   allowUnknownOptions: [true, false],
   onRequest: [() => {}, () => {}],
   onResponse: [() => {}, () => {}],
+  cookieJar: [{ jar: Symbol("a") }, { jar: Symbol("b") }],
 };
 
 const TLS_OPTIONS: Record<string, [unknown, unknown]> = {

@@ -14,6 +14,8 @@ import { hasNoBody, makeResponse } from "./response.ts";
 export interface FetchOptions {
   /** In the place of the manager's: a total, `false` for none, or a `Retry`. */
   retries?: UrlopenOptions["retries"];
+  /** In the place of the manager's; `null` for none. `credentials: "omit"` passes it by. */
+  cookieJar?: UrlopenOptions["cookieJar"];
   /** The default User-Agent. Default: the library's. */
   userAgent?: string | undefined;
   /** Whether ports of other protocols are refused, as the standard has it. Default true. */
@@ -57,15 +59,17 @@ class Fetcher {
   readonly #base: FetchBase;
   readonly #calls: CallReader;
   readonly #badPorts: boolean;
+  readonly #cookieJar: UrlopenOptions["cookieJar"];
   readonly #ownRetries: UrlopenOptions["retries"];
   /** The retries of the base, and what is made of them. */
   #retriesSource: unknown;
   #retries: Retry | null = null;
 
-  constructor(base: FetchBase, { retries, userAgent, badPorts = true }: FetchOptions) {
+  constructor(base: FetchBase, { retries, userAgent, cookieJar, badPorts = true }: FetchOptions) {
     this.#base = base;
     this.#calls = new CallReader(userAgent ?? null);
     this.#badPorts = badPorts;
+    this.#cookieJar = cookieJar;
     this.#ownRetries = retries;
   }
 
@@ -102,6 +106,9 @@ class Fetcher {
       body: hop.body,
       headers: hop.fields,
       retries: this.#currentRetries(),
+      ...(this.#cookieJar === undefined && !call.omitsCookies
+        ? {}
+        : { cookieJar: call.omitsCookies ? null : this.#cookieJar }),
       redirect: false,
       preloadContent: false,
       signal,

@@ -18,6 +18,7 @@ import {
   systemClock,
   type UrlLike,
 } from "../../index.ts";
+import { RecordedResponse } from "../recorded-response.ts";
 import { MemoryStore } from "./memory-store.ts";
 import type { CacheEntry, CacheMeta, CacheStore } from "./meta.ts";
 import type {
@@ -28,7 +29,6 @@ import type {
   CacheStatus,
 } from "./options.ts";
 import * as policy from "./policy.ts";
-import { RecordedResponse } from "./recorder.ts";
 import { followed } from "./redirects.ts";
 
 /** What a cache is put in front of: a manager, a pool, or what stands in for one. */
@@ -296,6 +296,8 @@ export class Cached extends RequestMethods {
       return response;
     }
     const names = policy.varyNames(headers.get("vary")) ?? [];
+    // What a jar has sent is not seen here.
+    if (names.includes("cookie") && this.#usesJar(lookup)) return response;
     const meta: CacheMeta = {
       url: lookup.url,
       status,
@@ -307,6 +309,11 @@ export class Cached extends RequestMethods {
       responseTime: now,
     };
     return this.#record(response, lookup, meta);
+  }
+
+  #usesJar({ options }: Lookup): boolean {
+    const jar = options.cookieJar === undefined ? this.#base.connectionPoolKw?.cookieJar : options.cookieJar;
+    return (jar ?? null) !== null;
   }
 
   async #record(response: HTTPResponse, lookup: Lookup, meta: CacheMeta): Promise<HTTPResponse> {

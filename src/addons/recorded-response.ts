@@ -2,7 +2,7 @@
 
 import { Readable } from "node:stream";
 import { ReadableStream } from "node:stream/web";
-import { HTTPResponse } from "../../index.ts";
+import { HTTPResponse } from "../index.ts";
 
 /** What becomes of the bytes: `null` if the body broke off, was left, or is too large. */
 export type Recorded = (body: Buffer | null) => void;
