@@ -1,5 +1,6 @@
 /** The public names of urlpool. */
 
+export type { AgentBase, AgentRequestOptions, PoolAgent } from "./adapters/agent/pool-agent.ts";
 export type { Fetch, FetchBase, FetchOptions } from "./adapters/fetch/create-fetch.ts";
 export { type CredentialsEncoding, type MakeHeadersOptions, makeHeaders } from "./body/make-headers.ts";
 export type { BodyPart } from "./body/request/encode.ts";
@@ -18,6 +19,7 @@ export type { OnProgress, Progress } from "./body/request/progress.ts";
 export type { QuerySource, QueryValue } from "./body/request/urlencode.ts";
 export type { ServerSentEvent } from "./body/response/event-stream.ts";
 export {
+  type AgentStats,
   connectionFromUrl,
   HTTPConnectionPool,
   HTTPSConnectionPool,

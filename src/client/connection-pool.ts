@@ -23,8 +23,9 @@ import {
   urlText,
   withoutZone,
 } from "../core/url.ts";
-import { Connector, type Route } from "../dial/connector.ts";
+import { type Connecting, Connector, type ConnectRequest, type Route } from "../dial/connector.ts";
 import { buildTlsSettings, type TlsSettings } from "../dial/tls/settings.ts";
+import { openWire } from "../dial/wire.ts";
 import { Pool } from "../pool/pool.ts";
 import type { DefaultFields, PlainFields } from "../protocol/request-head.ts";
 import type { PoolOptions, UrlopenOptions } from "./options.ts";
@@ -48,6 +49,15 @@ export interface PoolStats {
   queued: number;
   numConnections: number;
   numRequests: number;
+  /** The sockets of `manager.agent` to this origin; absent if there never was one. */
+  agent?: AgentStats;
+}
+
+/** The sockets of an agent. */
+export interface AgentStats {
+  idle: number;
+  busy: number;
+  queued: number;
 }
 
 /** What a manager is to the pools that it makes. */
@@ -75,6 +85,7 @@ export class HTTPConnectionPool extends RequestMethods {
   #owner!: PoolOwner;
   #commons!: Commons;
   #pool!: Pool;
+  #wires: Pool | null = null;
   #plan!: Plan;
   #settings!: CallSettings;
   readonly #hostField: string;
@@ -210,6 +221,7 @@ export class HTTPConnectionPool extends RequestMethods {
       queued: this.numQueued,
       numConnections: this.numConnections,
       numRequests: this.numRequests,
+      ...(this.#wires === null ? {} : { agent: agentStats(this.#wires) }),
     };
   }
 
@@ -225,16 +237,29 @@ export class HTTPConnectionPool extends RequestMethods {
   /** @internal Keeps no connection any more, but serves whoever still comes: the manager has dropped it. */
   retire(): void {
     this.#pool.retire();
+    this.#wires?.retire();
     this.#commons.sweep();
   }
 
   /** @internal Keeps connections again: the manager has taken it back. */
   revive(): void {
     this.#pool.revive();
+    this.#wires?.revive();
   }
 
   get inner(): Pool {
     return this.#pool;
+  }
+
+  /** @internal A second pool of the same way, of bare sockets: for protocols that others speak. */
+  get wires(): Pool {
+    this.#wires ??= this.#createPool(openWire);
+    return this.#wires;
+  }
+
+  /** @internal How long requests wait for a place and for a connection, in ms. */
+  get limits(): Pick<CallSettings, "poolTimeout" | "connectTimeout"> {
+    return this.#settings;
   }
 
   /** @internal A checked call. */
@@ -284,7 +309,7 @@ export class HTTPConnectionPool extends RequestMethods {
     this.#numRequests++;
   };
 
-  #createPool(): Pool {
+  #createPool(open: (connector: Connector, request: ConnectRequest) => Connecting = connect): Pool {
     const { clock, timers, budget, totals } = this.#commons;
     const options = this.#options;
     const connector = new Connector(this.#plan.route, clock, timers);
@@ -300,7 +325,7 @@ export class HTTPConnectionPool extends RequestMethods {
       name: `${this}`,
       expected: 1,
       dialPace: hasTls(this.#plan.route) ? HANDSHAKE_PACE : 0,
-      dial: (request) => connector.connect(request),
+      dial: (request) => open(connector, request),
     });
   }
 
@@ -369,11 +394,19 @@ export class HTTPSConnectionPool extends HTTPConnectionPool {
   }
 }
 
+function agentStats({ idle, busy, queued }: Pool): AgentStats {
+  return { idle, busy, queued };
+}
+
 /** A pool for the scheme, host and port of `url` (urllib3's `connection_from_url`). */
 export function connectionFromUrl(url: UrlLike, options: PoolOptions = {}): HTTPConnectionPool {
   const { scheme, host, port } = parseUrl(url);
   const PoolClass = scheme === "https" ? HTTPSConnectionPool : HTTPConnectionPool;
   return new PoolClass(host ?? "", port, options);
+}
+
+function connect(connector: Connector, request: ConnectRequest): Connecting {
+  return connector.connect(request);
 }
 
 /** About what a handshake takes with a server that is near, in ms. */

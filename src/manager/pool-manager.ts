@@ -1,6 +1,7 @@
 /** `PoolManager`: finds or makes the pool for each URL, keeps the most recently used ones, counts over all. */
 
 import { type InspectOptions, inspect } from "node:util";
+import { agentOver, type PoolAgent } from "../adapters/agent/pool-agent.ts";
 import { type Fetch, fetchOver } from "../adapters/fetch/create-fetch.ts";
 import { HTTPConnectionPool, HTTPSConnectionPool, type PoolOwner } from "../client/connection-pool.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
@@ -74,6 +75,7 @@ export class PoolManager extends RequestMethods {
   /** Whether a pool that is dropped now is dropped to make room. */
   #evicting = false;
   readonly #retired = new RetiredPools();
+  #agent: PoolAgent | null = null;
   #fetch: Fetch | null = null;
 
   /** `numPools` defaults to 10; it may stand among the options. Throws `InvalidArgumentError`. */
@@ -177,6 +179,15 @@ export class PoolManager extends RequestMethods {
     return this.#fetch;
   }
 
+  /**
+   * An `http.Agent` over this manager's pools, for node:http, node:https and clients that take an agent; one object for
+   * both schemes, always the same.
+   */
+  get agent(): PoolAgent {
+    this.#agent ??= agentOver(this);
+    return this.#agent;
+  }
+
   /** Downloads `url` into the file `path`, going on where an earlier try broke off: see the function `downloadTo`. */
   downloadTo(url: UrlLike, path: string, options?: DownloadOptions): Promise<DownloadResult> {
     return downloadTo(this, url, path, options);
@@ -200,6 +211,18 @@ export class PoolManager extends RequestMethods {
   connectionFromUrl(url: UrlLike, poolKwargs?: PoolOverrides | null): HTTPConnectionPool {
     const { host, port, scheme } = parseUrl(url);
     return this.connectionFromHost(host, port, scheme ?? "http", poolKwargs);
+  }
+
+  /** @internal As `connectionFromUrl`, for an origin such as `http://a.test:81`; its key is made once. */
+  connectionFromOrigin(origin: string): HTTPConnectionPool {
+    const text = `${origin}/`;
+    // The last text goes with the last origin.
+    this.#lastText = "";
+    const known = this.#poolOf(this.#origins.find(text));
+    if (known !== null) return known;
+    const parsed = parseUrl(text);
+    this.#learn(text, parsed);
+    return this.connectionFromHost(parsed.host, parsed.port, parsed.scheme);
   }
 
   /** The pool for a request context: scheme, host, port and pool options. */

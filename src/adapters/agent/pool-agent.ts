@@ -1,0 +1,186 @@
+/**
+ * An `http.Agent` over urlpool's pools: `node:http` and `node:https` requests, and the clients built on them, get their
+ * sockets from the pools of a manager, with its proxies, limits, TLS options and address filter. One object serves http
+ * and https: `agent`, `httpAgent`, `httpsAgent`.
+ *
+ *  1. `addRequest` is called once for each request, before anything is sent (node:http's own interface of agents).
+ *  2. The socket comes from a second pool of the origin, of bare sockets: node:http speaks on it, not this library.
+ *  3. 'free' on a socket gives it back; 'agentRemove' (an upgrade, a CONNECT) lets it go; 'close' ends it.
+ */
+
+import { EventEmitter } from "node:events";
+import type { Agent, ClientRequest } from "node:http";
+import type { Socket } from "node:net";
+import type { HTTPConnectionPool } from "../../client/connection-pool.ts";
+import type { ProxyFunction, ProxyUrl } from "../../client/proxy.ts";
+import type { Connection } from "../../connection/connection.ts";
+import type { WireConnection } from "../../dial/wire.ts";
+import type { PoolKwargs, PoolOverrides } from "../../index.ts";
+import { Waiter } from "../../pool/waiter.ts";
+import { originOf, poolOptions, socketOptions, toAbsoluteForm } from "./request-options.ts";
+import { failRequest, SocketRequest } from "./socket-request.ts";
+import { TlsContexts } from "./tls-context.ts";
+
+/** What an agent takes its sockets from: a manager. */
+export interface AgentBase {
+  readonly connectionPoolKw: PoolKwargs;
+  /** As `connectionFromHost`, for an origin such as `http://a.test:81`. */
+  connectionFromOrigin(origin: string): HTTPConnectionPool;
+  connectionFromHost(
+    host: string,
+    port?: number | null,
+    scheme?: string | null,
+    poolKwargs?: PoolOverrides | null,
+  ): HTTPConnectionPool;
+}
+
+/** Told of a socket, or why there is none. */
+export type SocketCallback = (error: Error | null, socket?: Socket) => void;
+
+/** The options that `node:http` passes to an agent. */
+export type AgentRequestOptions = Readonly<Record<string, unknown>>;
+
+/** An `http.Agent` and `https.Agent` in one, as `manager.agent` has it. */
+export interface PoolAgent extends Agent {
+  /** Gives `request` a socket. Called by node:http. */
+  addRequest(request: ClientRequest, options: AgentRequestOptions): void;
+}
+
+class Implementation extends EventEmitter {
+  readonly keepAlive = true;
+  readonly maxSockets = Number.POSITIVE_INFINITY;
+  readonly maxFreeSockets = Number.POSITIVE_INFINITY;
+  readonly maxTotalSockets = Number.POSITIVE_INFINITY;
+  readonly options = {};
+  /** Not set: with them node:http would refuse requests of the other scheme. */
+  readonly protocol = undefined;
+  readonly defaultPort = undefined;
+  readonly #base: AgentBase;
+  readonly #contexts = new TlsContexts();
+  /** The sockets that were given out and live, by the names of their origins. */
+  readonly #wires = new Map<WireConnection, string>();
+  readonly #waiting = new Map<SocketRequest, string>();
+
+  constructor(base: AgentBase) {
+    super();
+    this.#base = base;
+  }
+
+  /** Sockets in use, by origin. A copy. */
+  get sockets(): Record<string, Socket[]> {
+    return grouped(
+      [...this.#wires].filter(([wire]) => wire.open > 0).map(([wire, name]) => [name, wire.socket]),
+    );
+  }
+
+  /** Idle ones. */
+  get freeSockets(): Record<string, Socket[]> {
+    return grouped(
+      [...this.#wires].filter(([wire]) => wire.open === 0).map(([wire, name]) => [name, wire.socket]),
+    );
+  }
+
+  /** Requests that wait for a socket. */
+  get requests(): Record<string, ClientRequest[]> {
+    return grouped([...this.#waiting].map(([waiting, name]) => [name, waiting.request]));
+  }
+
+  addRequest(request: ClientRequest, options: AgentRequestOptions): void {
+    const { proxy } = this.#base.connectionPoolKw as { proxy?: ProxyUrl | ProxyFunction | null };
+    try {
+      const origin = originOf(options);
+      const chosen = typeof proxy === "function" ? proxy(`${origin}/`) : undefined;
+      if (chosen instanceof Promise) {
+        chosen.then(
+          (proxyUrl) => this.#ask(request, options, origin, proxyUrl ?? null),
+          (error: Error) => failRequest(request, error),
+        );
+      } else this.#ask(request, options, origin, typeof proxy === "function" ? (chosen ?? null) : undefined);
+    } catch (error) {
+      failRequest(request, error as Error);
+    }
+  }
+
+  getName(options: AgentRequestOptions = {}): string {
+    return originOf(options);
+  }
+
+  /** A socket of its own for who speaks on it himself, by the same way; it takes no place in a pool. */
+  createConnection(options: AgentRequestOptions, callback?: SocketCallback): undefined {
+    try {
+      const origin = originOf(options);
+      const pool = this.#poolFor(socketOptions(options, this.#contexts), origin, undefined);
+      const { poolTimeout, connectTimeout } = pool.limits;
+      const granted = (connection: Connection): void => {
+        const wire = connection as WireConnection;
+        const socket = wire.take();
+        wire.detach();
+        callback?.(null, socket);
+      };
+      const refused = (error: Error): void => callback?.(error);
+      pool.wires.acquire(new Waiter({ poolTimeout, connectTimeout, granted, refused }));
+    } catch (error) {
+      queueMicrotask(() => callback?.(error as Error));
+    }
+  }
+
+  /** Closes every socket that it has given out, in use or not. */
+  destroy(): void {
+    for (const wire of [...this.#wires.keys()]) wire.close();
+  }
+
+  #ask(request: ClientRequest, options: AgentRequestOptions, origin: string, proxy: unknown): void {
+    try {
+      const pool = this.#poolFor(poolOptions(request, options, origin, this.#contexts), origin, proxy);
+      if (pool.forwards) toAbsoluteForm(request, pool, origin);
+      const waiting = new SocketRequest(request, pool, this);
+      this.#waiting.set(waiting, origin);
+      waiting.start();
+    } catch (error) {
+      failRequest(request, error as Error);
+    }
+  }
+
+  #poolFor(options: PoolOverrides | null, origin: string, proxy: unknown): HTTPConnectionPool {
+    if (options === null && proxy === undefined) return this.#base.connectionFromOrigin(origin);
+    const { hostname, port, protocol } = new URL(origin);
+    const overrides = (proxy === undefined ? options : { ...options, proxy }) as PoolOverrides;
+    return this.#base.connectionFromHost(
+      hostname,
+      port === "" ? null : Number(port),
+      protocol.slice(0, -1),
+      overrides,
+    );
+  }
+
+  /** A request has its socket, or will never have one. */
+  settled(waiting: SocketRequest, wire: WireConnection | null): void {
+    const name = this.#waiting.get(waiting)!;
+    this.#waiting.delete(waiting);
+    if (wire === null || this.#wires.has(wire)) return;
+    this.#wires.set(wire, name);
+    wire.socket.once("close", () => this.#wires.delete(wire));
+  }
+}
+
+let linked = false;
+
+/** Makes an agent over a manager. It is `instanceof http.Agent`, which is loaded by then: who imports urlpool need not. */
+export function agentOver(base: AgentBase): PoolAgent {
+  if (!linked) {
+    linked = true;
+    const http = process.getBuiltinModule("node:http");
+    Object.setPrototypeOf(Implementation.prototype, http.Agent.prototype);
+    Object.defineProperty(Implementation, "name", { value: "PoolAgent" });
+  }
+  return new Implementation(base) as unknown as PoolAgent;
+}
+
+function grouped<T>(pairs: readonly (readonly [string, T])[]): Record<string, T[]> {
+  const groups: Record<string, T[]> = {};
+  for (const [name, value] of pairs) {
+    groups[name] ??= [];
+    groups[name].push(value);
+  }
+  return groups;
+}

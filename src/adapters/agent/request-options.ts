@@ -1,0 +1,125 @@
+/** What a node:http request asks of an agent, in the library's terms. */
+
+import { lookup as lookupAddress } from "node:dns";
+import type { ClientRequest } from "node:http";
+import type { LookupFunction } from "node:net";
+import { checkServerIdentity } from "node:tls";
+import type { HTTPConnectionPool } from "../../client/connection-pool.ts";
+import { InvalidArgumentError } from "../../core/errors.ts";
+import { HTTPHeaderDict } from "../../core/headers.ts";
+import type { PoolOverrides } from "../../index.ts";
+import type { TlsContexts } from "./tls-context.ts";
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** Options that change what goes over the wire, and that a pool has nothing for. */
+const UNKNOWN = [
+  "checkServerIdentity",
+  "pskCallback",
+  "requestOCSP",
+  "enableTrace",
+  "session",
+  "hints",
+  "allowPartialTrustChain",
+];
+
+/** Whether the request came through `https.request`: only node:https gives its own agent along. */
+export function isHttps({ _defaultAgent, protocol }: Options): boolean {
+  return (_defaultAgent as { protocol?: string } | undefined)?.protocol === "https:" || protocol === "https:";
+}
+
+/** As URLs have them. */
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
+
+/** The origin of a request. node:http takes 80 for the default port, since the agent has none of its own. */
+export function originOf(options: Options): string {
+  const scheme = isHttps(options) ? "https" : "http";
+  const host = String(options.hostname ?? options.host ?? "localhost");
+  const origin = `${scheme}://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}`;
+  let port = Number(options.port ?? 0);
+  if (scheme === "https" && port === 80) port = portOf(options.href, host);
+  return port === 0 || port === DEFAULT_PORTS[scheme] ? origin : `${origin}:${port}`;
+}
+
+/** The port that a URL says; 0 if it says none. */
+function portOf(href: unknown, host: string): number {
+  const given = typeof href === "string" && URL.canParse(href) ? new URL(href) : null;
+  return given?.hostname === host ? Number(given.port) : 0;
+}
+
+/** The options of the pool for the request, `null` for none; its Host field is mended too. */
+export function poolOptions(
+  request: ClientRequest,
+  options: Options,
+  origin: string,
+  contexts: TlsContexts,
+): PoolOverrides | null {
+  mendHost(request, origin);
+  return socketOptions(options, contexts, isHttps(options) ? servername(request, options) : null);
+}
+
+/** Those of a socket to be opened; `null` for none. */
+export function socketOptions(
+  options: Options,
+  contexts: TlsContexts,
+  serverHostname: string | null = typeof options.servername === "string" ? options.servername || null : null,
+): PoolOverrides | null {
+  for (const name of UNKNOWN) {
+    if (isGiven(options[name]) && options[name] !== checkServerIdentity) {
+      throw new InvalidArgumentError(`PoolAgent does not know the option '${name}'`);
+    }
+  }
+  const found: Record<string, unknown> = {};
+  const { socketPath, localAddress, localPort, lookup, family } = options;
+  if (typeof socketPath === "string") found.socketPath = socketPath;
+  if (localAddress)
+    found.sourceAddress = localPort ? { address: localAddress, port: localPort } : localAddress;
+  if (typeof lookup === "function") found.lookup = lookup;
+  else if (family === 4 || family === 6) found.lookup = FAMILIES[family];
+  if (isHttps(options)) Object.assign(found, contexts.poolOptions(options, serverHostname));
+  for (const _name in found) return found as PoolOverrides;
+  return null;
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+/** One for each, so that they compare by identity. */
+const FAMILIES: Readonly<Record<4 | 6, LookupFunction>> = { 4: lookupOf(4), 6: lookupOf(6) };
+
+function lookupOf(family: 4 | 6): LookupFunction {
+  return (host, options, callback) => lookupAddress(host, { ...options, family }, callback as never);
+}
+
+/** node:http has written the port 80 or 443, which it took for another than the default. */
+function mendHost(request: ClientRequest, origin: string): void {
+  const host = request.getHeader("host");
+  if (typeof host !== "string" || request.headersSent || /:\d+$/.test(origin)) return;
+  const bare = host.replace(origin.startsWith("https") ? /:(?:80|443)$/ : /:80$/, "");
+  if (bare !== host) request.setHeader("Host", bare);
+}
+
+/** As node:https has it: the option, or the name in the Host field. */
+function servername(request: ClientRequest, options: Options): string | null {
+  if (typeof options.servername === "string" && options.servername !== "") return options.servername;
+  const field = request.getHeader("host");
+  if (typeof field !== "string") return null;
+  const name = field.startsWith("[") ? field.slice(1, field.indexOf("]")) : field.replace(/:\d*$/, "");
+  return name === String(options.hostname ?? options.host) ? null : name;
+}
+
+/** The request is for a proxy to forward: it gets an absolute URL, and the proxy's fields. */
+export function toAbsoluteForm(request: ClientRequest, pool: HTTPConnectionPool, origin: string): void {
+  if (request.headersSent) {
+    throw new InvalidArgumentError(
+      "The head of the request is written already: a proxy cannot forward it. Give headers as an object, without Expect, and a proxy that is not promised",
+    );
+  }
+  const url = origin + request.path;
+  const { proxy } = pool.hop(url, url);
+  // What is there stays; Accept is the caller's affair.
+  const fields = proxy?.fields(new HTTPHeaderDict([["Accept", ""]]), request.method, url);
+  for (const [name, value] of fields ?? []) if (name !== "Accept") request.setHeader(name, value);
+  request.path = url;
+}

@@ -1,0 +1,126 @@
+/** One node:http request that waits for its socket, and has it. */
+
+import type { ClientRequest, IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import type { HTTPConnectionPool } from "../../client/connection-pool.ts";
+import type { Connection } from "../../connection/connection.ts";
+import type { WireConnection } from "../../dial/wire.ts";
+import { Waiter, type WaiterOwner } from "../../pool/waiter.ts";
+
+/** Who is told how a request fared. */
+export interface SocketRequestOwner {
+  settled(waiting: SocketRequest, wire: WireConnection | null): void;
+}
+
+/** What node:http keeps on a socket that it uses. */
+interface UsedSocket extends Socket {
+  _httpMessage?: (ClientRequest & { shouldKeepAlive: boolean; res?: IncomingMessage | null }) | null;
+}
+
+/** Waits in a pool's line on behalf of a request. */
+export class SocketRequest implements WaiterOwner {
+  readonly request: ClientRequest;
+  readonly poolTimeout: number;
+  readonly connectTimeout: number;
+  readonly #pool: HTTPConnectionPool;
+  readonly #owner: SocketRequestOwner;
+  readonly #waiter = new Waiter(this);
+  #settled = false;
+
+  constructor(request: ClientRequest, pool: HTTPConnectionPool, owner: SocketRequestOwner) {
+    const { poolTimeout, connectTimeout } = pool.limits;
+    this.request = request;
+    this.poolTimeout = poolTimeout;
+    this.connectTimeout = connectTimeout;
+    this.#pool = pool;
+    this.#owner = owner;
+  }
+
+  start(): void {
+    this.#watchDestroy();
+    this.#pool.wires.acquire(this.#waiter);
+  }
+
+  granted(connection: Connection): void {
+    const wire = connection as WireConnection;
+    this.#settle(wire);
+    const { request } = this;
+    if (wire.exchanges > 0) request.reusedSocket = true;
+    const socket = wire.take();
+    const onFree = (): void => {
+      const message = (socket as UsedSocket)._httpMessage;
+      // Without a message the request was destroyed before it had the socket: nothing was sent.
+      if (message && !message.shouldKeepAlive) wire.close();
+      else {
+        (socket as UsedSocket)._httpMessage = null;
+        leave();
+        socket.setTimeout(0);
+        wire.give(keepAliveHint(message?.res ?? null));
+      }
+    };
+    const onRemove = (): void => {
+      leave();
+      wire.detach();
+    };
+    const leave = (): void => {
+      socket.off("free", onFree).off("agentRemove", onRemove);
+    };
+    socket.on("free", onFree).on("agentRemove", onRemove);
+    request.onSocket(socket);
+  }
+
+  refused(error: Error): void {
+    this.#settle(null);
+    failRequest(this.request, withSystemCode(error));
+  }
+
+  /** node:http tells nobody that a request without a socket was destroyed: its place would be kept for nothing. */
+  #watchDestroy(): void {
+    const { request } = this;
+    const { destroy } = request;
+    request.destroy = (error?: Error): ClientRequest => {
+      const waited = !this.#settled && !request.destroyed;
+      const result = Reflect.apply(destroy, request, [error]) as ClientRequest;
+      if (waited) {
+        this.#pool.wires.cancel(this.#waiter);
+        this.#settle(null);
+        failRequest(request, error ?? hangUp());
+      }
+      return result;
+    };
+  }
+
+  #settle(wire: WireConnection | null): void {
+    this.#settled = true;
+    delete (this.request as Partial<ClientRequest>).destroy;
+    this.#owner.settled(this, wire);
+  }
+}
+
+/** There will be no socket: `request` reports `error`, later. */
+export function failRequest(request: ClientRequest, error: Error): void {
+  (request as unknown as { onSocket(socket: null, error: Error): void }).onSocket(null, error);
+}
+
+/** As node:http says it of a request that was given up. */
+function hangUp(): Error {
+  return Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
+}
+
+/** ms; `null` where the server says nothing. */
+function keepAliveHint(response: IncomingMessage | null): number | null {
+  const [, seconds] = /^timeout=(\d+)/.exec(String(response?.headers["keep-alive"] ?? "")) ?? [];
+  return seconds === undefined ? null : Number(seconds) * 1000;
+}
+
+/** Callers of node:http look for the system's code: it comes on top, the library's own is in `urlpoolCode`. */
+function withSystemCode(error: Error): Error {
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (typeof code !== "string" || code.startsWith("ERR_URLPOOL")) continue;
+    const own = (error as NodeJS.ErrnoException).code;
+    Object.defineProperty(error, "code", { value: code, enumerable: true, configurable: true });
+    return Object.assign(error, { urlpoolCode: own });
+  }
+  return error;
+}
