@@ -69,6 +69,20 @@ describe("one copy of the library in a process", { skip }, () => {
     }
   });
 
+  for (const flag of ["--experimental-require-module", "--no-experimental-require-module"]) {
+    it(`subpaths share the core, with ${flag}`, async () => {
+      const script = `
+        const { PoolManager, RequestMethods } = require("urlpool");
+        const { cached, FileStore } = require("urlpool/cache");
+        const { install } = require("urlpool/fetch");
+        const { recordHar } = require("urlpool/har");
+        const manager = new PoolManager();
+        console.log(cached(manager) instanceof RequestMethods, typeof FileStore, typeof install, recordHar(manager).entries.length);`;
+      const { stdout, stderr } = await runNode(["--no-warnings", flag, "-e", script], WORKSHOP);
+      assert.deepEqual([stdout, stderr], ["true function function 0\n", ""]);
+    });
+  }
+
   it("works as a translation where require knows no modules", async () => {
     const { code, stdout } = await runNode(
       [
@@ -83,7 +97,11 @@ describe("one copy of the library in a process", { skip }, () => {
 });
 
 const PROGRAM = `
-import { HTTPError, HTTPResponse, PoolManager, Retry, type PoolOptions } from "urlpool";
+import type { Agent } from "node:http";
+import { HTTPError, HTTPResponse, PoolManager, Retry, type CookieJarLike, type PoolAgent, type PoolOptions } from "urlpool";
+import { cached, FileStore, MemoryStore, type CacheStatus } from "urlpool/cache";
+import { install } from "urlpool/fetch";
+import { recordHar, type Har } from "urlpool/har";
 const options: PoolOptions = { retries: new Retry({ total: 1 }) };
 export const manager: PoolManager = new PoolManager(10, options);
 export async function get(): Promise<string> {
@@ -94,4 +112,13 @@ export async function get(): Promise<string> {
     return error instanceof HTTPError ? error.code : "";
   }
 }
+export const agent: Agent = manager.agent;
+export const own: PoolAgent = manager.agent;
+export const fetched: Promise<Response> = manager.fetch("http://example.com/");
+export const cache = cached(manager, { store: process.env.X ? new FileStore("x") : new MemoryStore() });
+export const answer: Promise<HTTPResponse> = cache.request("GET", "http://example.com/", { cacheFor: 1 });
+export const status: CacheStatus = "hit";
+export const har: Har = recordHar(manager).toJSON();
+export const restore: () => void = install(manager);
+export const jar: CookieJarLike = { getCookieString: () => "", setCookie: () => {} };
 `;
