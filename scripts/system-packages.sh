@@ -17,6 +17,8 @@ tinyproxy           tinyproxy-bin
 haproxy             haproxy
 danted              dante-server
 microsocks          microsocks
+redis-server        redis-server
+chromium            chromium
 libnss_wrapper.so   libnss-wrapper
 "
 

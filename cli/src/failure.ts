@@ -26,7 +26,7 @@ export const EXIT = {
 /** What each exit code means: the table of `--help` and of the documentation. */
 export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[] = [
   [EXIT.ok, "everything went well"],
-  [EXIT.someFailed, "fetch-all: some URLs failed"],
+  [EXIT.someFailed, "fetch-all, queue add: some URLs failed"],
   [EXIT.usage, "wrong usage; nothing was sent"],
   [EXIT.allFailed, "fetch-all: every URL failed"],
   [EXIT.missingPackage, "an optional package is not installed"],

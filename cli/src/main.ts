@@ -25,6 +25,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   const method = METHODS.find((name) => name === command);
   if (method !== undefined)
     return await (await import("./request/command.ts")).requestCommand(method, values, args);
+  if (command === "queue") return await (await import("./queue/command.ts")).queueCommand(values, args);
   return await (await import("./fetch-all/command.ts")).fetchAll(values, args);
 }
 

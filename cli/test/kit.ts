@@ -35,10 +35,25 @@ function environment(more: Record<string, string> = {}): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(clean), ...more };
 }
 
+const running = new Set<ChildProcessWithoutNullStreams>();
+
+/** No command outlives its test, not even one that took too long. */
+function endAll(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+process.on("exit", endAll);
+process.on("SIGTERM", () => {
+  endAll();
+  process.exit(143);
+});
+
 /** Starts the command. */
 export function start(args: readonly string[], options: RunOptions = {}): ChildProcessWithoutNullStreams {
   const { env, cwd } = options;
-  return spawn(process.execPath, [BINARY, ...args], { env: environment(env), cwd: cwd ?? ROOT });
+  const child = spawn(process.execPath, [BINARY, ...args], { env: environment(env), cwd: cwd ?? ROOT });
+  running.add(child);
+  child.on("exit", () => running.delete(child));
+  return child;
 }
 
 /** Runs the command to its end. */

@@ -14,7 +14,7 @@ import { ProgressLine } from "../terminal.ts";
 import { type Earlier, openEarlier } from "./earlier.ts";
 import { Fetcher } from "./fetcher.ts";
 import { Journal, PrintedResults } from "./journal.ts";
-import { NamesTaken } from "./names-taken.ts";
+import { type Names, NamesTaken } from "./names-taken.ts";
 import { Run } from "./run.ts";
 import { Summary } from "./summary.ts";
 import { type Line, linesOf, readTasks } from "./task.ts";
@@ -32,6 +32,7 @@ const ANYTHING: Earlier = { wants: () => true, finish: async () => {}, unlock: a
 
 /** Runs the command; gives the exit code. */
 export async function fetchAll(values: Values, args: readonly string[]): Promise<number> {
+  if (values.queue !== undefined) return await (await import("../queue/worker.ts")).work(values);
   const stop = stopOnSignals();
   const names = new NamesTaken();
   const path = resultsPath(values);
@@ -163,7 +164,7 @@ export function managerFor(values: Values): PoolManager {
 export async function makeFetcher(
   values: Values,
   manager: PoolManager,
-  names: NamesTaken,
+  names: Names,
   signal: AbortSignal,
 ): Promise<Fetcher> {
   const headers = await requestHeaders({ ...values, compressed: true });

@@ -1,5 +1,6 @@
 /** One try at a URL: asked, stored, and judged. */
 
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
@@ -15,7 +16,8 @@ import {
   SSLError,
 } from "urlpool";
 import { errorLine, reasonOf } from "../request/errors.ts";
-import type { NamesTaken } from "./names-taken.ts";
+import { writeFileWhole } from "../request/file-output.ts";
+import type { Names } from "./names-taken.ts";
 import type { Outcome, Problem } from "./result.ts";
 import type { Task } from "./task.ts";
 
@@ -45,7 +47,7 @@ export interface FetcherOptions {
   readonly headers: HTTPHeaderDict;
   /** Folder for the files; `null` keeps none. */
   readonly folder: string | null;
-  readonly names: NamesTaken;
+  readonly names: Names;
   /** ms for one try. */
   readonly deadline: number | undefined;
   readonly signal: AbortSignal;
@@ -59,6 +61,8 @@ const IDEMPOTENT = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
 const BEFORE_SENDING = new Set(["pool", "dns", "connect", "proxy", "tls"]);
 /** Fields that are for the origin they were given for. */
 const FOR_ONE_ORIGIN = ["Authorization", "Cookie", "Proxy-Authorization", "Host"];
+/** bytes; such a file is worth the trouble of making it possible to resume. */
+const LARGE = 1_000_000;
 const FOLDERS_REMEMBERED = 10_000;
 
 /** One request each time: redirects, rests and repeats are the business of the lines. */
@@ -119,9 +123,22 @@ export class Fetcher {
       await this.#makeFolder(file);
     }
     const path = join(this.#options.folder as string, file);
+    return { bytes: await this.#store(job, requester, path), file };
+  }
+
+  /** Small files are written in one go, large ones so that an interrupted download is gone on with. */
+  async #store(job: Job, requester: Requester, path: string): Promise<number> {
+    const headers = this.#headers(job);
+    headers.setDefault("Accept-Encoding", "identity");
     const resume = job.task.method === "GET";
-    const { bytes } = await downloadTo(requester, job.url, path, { headers: this.#headers(job), resume });
-    return { bytes, file };
+    if (resume && existsSync(`${path}.part.json`)) return await stored(requester, job.url, path, { headers });
+    const response = await requester.request("GET", job.url, { headers });
+    if (response.status === 200 && Number(response.headers.get("content-length") ?? 0) > LARGE) {
+      return await stored(answered(requester, response), job.url, path, { headers, resume });
+    }
+    using _ = response;
+    if (response.status >= 300) throw new ResponseError("no answer to store", { status: response.status });
+    return await writeFileWhole(path, response);
   }
 
   /** Makes one request of the task, and lets its answer be seen. */
@@ -217,6 +234,26 @@ function mayGoWell(job: Job, reason: unknown): boolean {
 
 function codesOf(error: HTTPError): string {
   return `${error.code} ${(error.cause as NodeJS.ErrnoException | undefined)?.code}`;
+}
+
+async function stored(
+  requester: Requester,
+  url: string,
+  path: string,
+  options: { headers: HTTPHeaderDict; resume?: boolean },
+): Promise<number> {
+  return (await downloadTo(requester, url, path, options)).bytes;
+}
+
+/** A requester whose first answer is there already. */
+function answered(requester: Requester, response: HTTPResponse): Requester {
+  let first: HTTPResponse | null = response;
+  const request: Requester["request"] = async (method, url, options) => {
+    const given = first;
+    first = null;
+    return given ?? (await requester.request(method, url, options));
+  };
+  return { request, headers: requester.headers };
 }
 
 async function drained(requester: Requester, url: string): Promise<number> {

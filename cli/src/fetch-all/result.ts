@@ -27,6 +27,8 @@ export interface Result {
   /** Of the last try. */
   ms: number;
   error: Problem | null;
+  /** Who fetched it, where several do: machine and process. */
+  worker?: string;
   /** ISO 8601 */
   at: string;
 }

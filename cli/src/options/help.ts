@@ -22,6 +22,7 @@ const SUMMARIES: Readonly<Record<Command, string>> = {
   put: "Send a body to URLs with PUT.",
   delete: "Send DELETE to URLs.",
   "fetch-all": "Fetch thousands of URLs: many at once, politely, and so that it can be gone on with.",
+  queue: "Share a list of URLs among many machines: add, status, results, failed, retry, drain.",
 };
 
 const USAGES: Readonly<Record<Command, string>> = {
@@ -31,6 +32,7 @@ const USAGES: Readonly<Record<Command, string>> = {
   put: "urlpool put [options] URL...",
   delete: "urlpool delete [options] URL...",
   "fetch-all": "urlpool fetch-all [options] [URL...]",
+  queue: "urlpool queue add|status|results|failed|retry|drain --queue redis://HOST/N [--run NAME]",
 };
 
 const EXAMPLES: Readonly<Record<Command, readonly string[]>> = {
@@ -52,6 +54,13 @@ const EXAMPLES: Readonly<Record<Command, readonly string[]>> = {
     "urlpool fetch-all -i urls.txt -o pages",
     "urlpool fetch-all -i urls.txt -o pages --resume --only-failed",
     "zcat urls.gz | urlpool fetch-all -i - -j 200 --delay 500 --robots > results.jsonl",
+    "urlpool fetch-all --queue redis://10.0.0.5/0 --run news -o pages",
+  ],
+  queue: [
+    "urlpool queue add -i urls.txt --queue redis://10.0.0.5/0 --run news",
+    "urlpool queue status --queue redis://10.0.0.5/0 --run news",
+    "urlpool queue failed --queue redis://10.0.0.5/0 --run news > failed.jsonl",
+    "urlpool queue retry --queue redis://10.0.0.5/0 --run news",
   ],
 };
 
@@ -123,7 +132,8 @@ function row(name: OptionName, spec: OptionSpec): string {
 
 function commandsOf({ commands }: OptionSpec): string {
   const everyMethod = METHODS.every((name) => commands.includes(name));
-  if (everyMethod) return commands.includes("fetch-all") ? "all" : "each method";
+  if (everyMethod && commands.includes("queue")) return "all";
+  if (everyMethod) return commands.includes("fetch-all") ? "each method, fetch-all" : "each method";
   return commands.join(", ");
 }
 

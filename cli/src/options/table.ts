@@ -4,7 +4,7 @@
 export const METHODS = ["get", "head", "post", "put", "delete"] as const;
 
 /** Every command. */
-export const COMMANDS = ["get", "head", "post", "put", "delete", "fetch-all"] as const;
+export const COMMANDS = ["get", "head", "post", "put", "delete", "fetch-all", "queue"] as const;
 
 /** The name of a command. */
 export type Command = (typeof COMMANDS)[number];
@@ -30,7 +30,7 @@ export interface OptionSpec {
   readonly value?: string;
   readonly commands: readonly Command[];
   /** Heading in `--help`. */
-  readonly group: "Request" | "Connection" | "Answer" | "List of URLs" | "Politeness" | "Pictures";
+  readonly group: "Request" | "Connection" | "Answer" | "List of URLs" | "Politeness" | "Queue" | "Pictures";
   readonly help: string;
 }
 
@@ -38,6 +38,8 @@ const EACH: readonly Command[] = METHODS;
 const ALL: readonly Command[] = [...METHODS, "fetch-all"];
 const BODY: readonly Command[] = ["get", "post", "put", "delete"];
 const MANY: readonly Command[] = ["fetch-all"];
+const INPUT: readonly Command[] = ["fetch-all", "queue"];
+const TRIES: readonly Command[] = [...METHODS, "fetch-all", "queue"];
 
 /** The values of all options; those not given are `false`, `undefined` or empty. */
 export interface Values {
@@ -85,6 +87,8 @@ export interface Values {
   delay: number | undefined;
   rate: number | undefined;
   robots: boolean;
+  queue: string | undefined;
+  run: string | undefined;
   waterfall: string | undefined;
 }
 
@@ -241,14 +245,14 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Value
   retry: {
     kind: "count",
     value: "N",
-    commands: ALL,
+    commands: TRIES,
     group: "Connection",
-    help: "Tries after the first, for broken connections and the statuses 408, 429, 500, 502, 503, 504. Default 0; fetch-all: 3.",
+    help: "Tries after the first, for broken connections and the statuses 408, 429, 500, 502, 503, 504. Default 0; fetch-all and queue add: 3.",
   },
   "retry-delay": {
     kind: "seconds",
     value: "SECONDS",
-    commands: ALL,
+    commands: TRIES,
     group: "Connection",
     help: "Wait before a retry, doubled each time. Default 1.",
   },
@@ -339,9 +343,9 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Value
   input: {
     kind: "text",
     short: "i",
-    shortIn: ["fetch-all"],
+    shortIn: ["fetch-all", "queue"],
     value: "FILE",
-    commands: MANY,
+    commands: INPUT,
     group: "List of URLs",
     help: "URLs, one a line, or JSON lines { url, method, headers, body, out }; '-' is standard input.",
   },
@@ -384,7 +388,7 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Value
     value: "MS",
     commands: MANY,
     group: "Politeness",
-    help: "Least time between two requests to one host. Default 0.",
+    help: "Least time between two requests to one host. Default 0; with --queue 200.",
   },
   rate: {
     kind: "rate",
@@ -398,6 +402,20 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Value
     commands: MANY,
     group: "Politeness",
     help: "Obey robots.txt, its Crawl-delay (up to 30 s) included.",
+  },
+  queue: {
+    kind: "text",
+    value: "redis://HOST/N",
+    commands: INPUT,
+    group: "Queue",
+    help: "Share the work of a run with other machines over Redis. Needs the packages bullmq and ioredis.",
+  },
+  run: {
+    kind: "text",
+    value: "NAME",
+    commands: INPUT,
+    group: "Queue",
+    help: "Name of the run. Default: default.",
   },
   waterfall: {
     kind: "text",
