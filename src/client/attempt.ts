@@ -7,7 +7,13 @@
 
 import type { Connection, ConnectionInfo, Stream } from "../connection/connection.ts";
 import type { Clock, Timer } from "../core/clock.ts";
-import { EmptyPoolError, type ErrorFacts, HTTPError, ReadTimeoutError } from "../core/errors.ts";
+import {
+  ConnectTimeoutError,
+  EmptyPoolError,
+  type ErrorFacts,
+  HTTPError,
+  ReadTimeoutError,
+} from "../core/errors.ts";
 import { trace } from "../core/trace.ts";
 import type { Timeout } from "../policy/timeout.ts";
 import { Waiter, type WaiterOwner } from "../pool/waiter.ts";
@@ -152,6 +158,11 @@ export class Attempt implements WaiterOwner, ReceiverOwner, Stoppable {
     this.reused = connection.exchanges > 0;
     if (!this.reused) this.stopwatch.setup = connection.setup;
     this.#countConnection();
+    if (this.#totalLeft <= 0) {
+      const text = `The total of ${this.#settings.timeout.total} ms was over when a connection was free (timeout.total)`;
+      this.#settle(null, new ConnectTimeoutError(text, { phase: "pool" }));
+      return;
+    }
     this.#exchanging = true;
     const stream = connection.start(this.#receiver);
     // Over a stream in memory the whole answer may have come by now.

@@ -88,7 +88,7 @@ export function prepareCall(
   if (options === NO_OPTIONS && isEmpty(defaults)) {
     return { method, headers: null, body: null, makeBody: null, source: null, settings: base };
   }
-  const settings = callSettings(base, options);
+  const settings = inCallersContext(callSettings(base, options));
   const headers = fieldsOf(options.headers, defaults, settings.mergeHeaders);
   const { body: source, bodyPos } = options;
   const call: Call = { method, headers, body: null, makeBody: null, source: null, settings };
@@ -107,6 +107,19 @@ async function madeBody(make: () => unknown, bodyPos: number | null | undefined)
 }
 
 function ignore(): void {}
+
+const CALLBACKS = ["onInformational", "onUploadProgress", "onDownloadProgress"] as const;
+
+/** Callbacks run in the asynchronous context of the call, not in that of the request that opened the connection. */
+function inCallersContext(settings: CallSettings): CallSettings {
+  if (CALLBACKS.every((name) => settings[name] === null)) return settings;
+  const bound: Record<string, unknown> = {};
+  for (const name of CALLBACKS) {
+    const callback = settings[name];
+    if (callback !== null) bound[name] = AsyncResource.bind(callback as () => void);
+  }
+  return { ...settings, ...bound };
+}
 
 /** Whether functions of the caller's run for it: in the caller's asynchronous context. */
 export function hasCallersCode({ makeBody, settings }: Call): boolean {

@@ -187,14 +187,14 @@ describe("a connection", () => {
         ...options,
         lookup: loopback,
       });
-      const connection = await new Promise<Connection & { address?: string | null }>((resolve, reject) => {
+      const connection = await new Promise<Connection>((resolve, reject) => {
         connector.connect({
           owner: { idle() {}, dead() {}, capacityChanged() {}, unsent() {} } as never,
           connected: resolve,
           failed: reject,
         });
       });
-      assert.equal(connection.address, "127.0.0.1");
+      assert.equal(connection.info.address, "127.0.0.1");
       connection.close();
     }
   });

@@ -270,7 +270,17 @@ export class HTTPResponse {
 
   /** The body as JSON, in the charset of Content-Type, else UTF-8. Rejects with `SyntaxError` or `TypeError` if it is none. */
   async json<T = unknown>(): Promise<T> {
-    return JSON.parse(decodeText(await this.#whole(), this.headers.get("content-type"), true)) as T;
+    const type = this.headers.get("content-type");
+    const text = decodeText(await this.#whole(), type, true);
+    try {
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      const what = `${this.method} ${this.url}`.trim();
+      const answer = `status ${this.status}, ${type ?? "no content type"}`;
+      throw new SyntaxError(`${what}: the body is not JSON (${answer}): ${(cause as Error).message}`, {
+        cause,
+      });
+    }
   }
 
   /** The body as bytes of its own. */

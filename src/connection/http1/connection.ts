@@ -1,18 +1,5 @@
 /**
- * HTTP/1.1 over one socket: one exchange at a time, and the decision whether the connection may be used again.
- *
- * Two states say what it does; `toString` shows them.
- *
- *  read   idle      nobody is answered
- *         head      the answer's head is awaited, or comes
- *         body      the answer's body comes
- *         parked    the answer has come, and is to be read before the connection is free
- *  write  idle      nothing is to be written
- *         held      an exchange has begun and is written after one poll of the event loop
- *         awaiting  the head is written, the body waits for 100 (Continue)
- *         sending   the body is being sent
- *         grace     the answer came before the body was sent: 50 ms are left for that
- *         flushing  the answer has come: the connection rests for one poll, and until all that was sent has left
+ * HTTP/1.1 over one socket: one exchange at a time. Its two states are described in states.ts; `toString` shows them.
  *
  * Bytes, EOF or an error while no answer is awaited are the connection's death: they must never be taken for the next
  * answer. So a used connection is written to only after one whole poll of the event loop (poll-barrier.ts).
@@ -23,7 +10,6 @@ import { HTTPError, ProtocolError, ReadTimeoutError } from "../../core/errors.ts
 import { type CoarseTimers, TimerEntry } from "../../core/timers.ts";
 import { trace } from "../../core/trace.ts";
 import { keepAliveHint } from "../../protocol/h1/framing.ts";
-import { encodeChunked, writeHead } from "../../protocol/h1/request-writer.ts";
 import { ResponseParser, type ResponseSink } from "../../protocol/h1/response-parser.ts";
 import type { ResponseHead } from "../../protocol/response-head.ts";
 import type {
@@ -38,67 +24,25 @@ import type {
 } from "../connection.ts";
 import { ReadTimer, type ReadWatch } from "../read-timer.ts";
 import { isTlsError, toSslError } from "../tls-errors.ts";
-import { BodyCollector, copyOf } from "./collector.ts";
+import { AnswerBody } from "./answer-body.ts";
 import { type PollBarrier, type PollEntry, sharedBarrier } from "./poll-barrier.ts";
 import type { ByteReceiver, SocketReader } from "./reader.ts";
-import { Upload, type UploadObserver } from "./upload.ts";
+import { RequestSender, type SendOwner, type SendState } from "./request-sender.ts";
+import {
+  afterExchange,
+  type Http1Settings,
+  type ReadState,
+  UPLOAD_GRACE,
+  type WriteState,
+} from "./states.ts";
 
-/** An answer that came before the upload ended: how long the rest of the upload may take, in ms. */
-const UPLOAD_GRACE = 50;
-
-/**
- * Bytes read at once of a streamed body of known length, straight into what the receiver gets. Larger ones are a little
- * faster, but the engine frees them late: a stream of any length is to take less than 120 MB.
- */
-const STREAMED_READ = Number.parseInt(process.versions.node, 10) >= 24 ? 32_768 : 49_152;
-
-/** Less than this is read into the shared buffer and copied. */
-const SMALLEST_STREAMED_READ = 16_384;
-
-/** A larger body in memory is sent like a streamed one: its progress counts against the read timeout. In bytes. */
-const LARGEST_WHOLE_WRITE = 262_144;
-
-/** How long a body waits for 100 (Continue), in ms. */
-const CONTINUE_PATIENCE = 1000;
-
-/** What a connection is made of. */
-export interface Http1Settings {
-  owner: ConnectionOwner;
-  timers: CoarseTimers;
-  /** `clock.now()` of its birth. */
-  bornAt: number;
-  /** bytes */
-  maxHeaderSize: number;
-  route: string;
-  setup: ConnectionSetup;
-  /** The address at the other end; `null` where there is none. */
-  address?: string | null;
-  /** Whom TLS is spoken with, for messages. Default: `route`. */
-  peer?: string;
-  /** The socket below, where TLS runs over one that a proxy has connected; else the socket itself. */
-  wire?: Socket;
-  barrier?: PollBarrier;
-}
-
-type ReadState = "idle" | "head" | "body" | "parked";
-type WriteState = "idle" | "held" | "awaiting" | "sending" | "grace" | "flushing";
-
-/** What becomes of a connection whose exchange has ended. */
-type Next = "close" | "wait" | "rest";
-
-/** The rule of reuse: both sides keep it open, the answer was read to its end, the request was or soon is written. */
-function afterExchange(read: ReadState, write: WriteState, keepAlive: boolean): Next {
-  if (!keepAlive) return "close";
-  return read === "parked" || write === "sending" || write === "grace" ? "wait" : "rest";
-}
-
-const NO_BODY = Buffer.alloc(0);
+export type { Http1Settings } from "./states.ts";
 
 let lastId = 0;
 
 /** An HTTP/1.1 connection, and the stream of the one exchange that it carries at a time. */
 export class Http1Connection
-  implements Connection, Stream, ResponseSink, ByteReceiver, BodyFacts, UploadObserver, PollEntry, ReadWatch
+  implements Connection, Stream, ResponseSink, ByteReceiver, BodyFacts, SendOwner, PollEntry, ReadWatch
 {
   readonly info: ConnectionInfo;
   readonly protocol: Protocol = "http/1.1";
@@ -106,7 +50,6 @@ export class Http1Connection
   readonly setup: ConnectionSetup;
   exchanges: number = 0;
   keepAliveHint: number | null = null;
-  readonly address: string | null;
   readonly #peer: string;
   readonly #socket: Socket;
   readonly #wire: Socket;
@@ -115,6 +58,8 @@ export class Http1Connection
   readonly #barrier: PollBarrier;
   readonly #parser: ResponseParser;
   readonly #readTimer: ReadTimer;
+  readonly #sender: RequestSender;
+  readonly #body: AnswerBody = new AnswerBody();
   #alive = true;
   #read: ReadState = "idle";
   #write: WriteState = "idle";
@@ -122,24 +67,15 @@ export class Http1Connection
   #polled = true;
   #retiring = false;
   #exchange: Exchange | null = null;
-  #collector: BodyCollector | null = null;
-  /** A collected body that came in one read. */
-  #whole: Buffer | null = null;
-  /** The part of the body that the kernel was told to write into. */
-  #direct: Buffer | null = null;
-  #headLength = 0;
-  #bytesWritten = 0;
   #paused = false;
   /** The head came in the read that is handled now. */
   #headNow = false;
-  /** Waits for 100 (Continue), or for the end of an upload. */
-  #writeTimer: TimerEntry | null = null;
-  #upload: Upload | null = null;
+  /** How long an upload may still take after the answer. */
+  #grace: TimerEntry | null = null;
 
   constructor(socket: Socket, reader: SocketReader, settings: Http1Settings) {
     this.#socket = socket;
     this.#wire = settings.wire ?? socket;
-    this.address = settings.address ?? null;
     this.#peer = settings.peer ?? settings.route;
     this.#owner = settings.owner;
     this.#timers = settings.timers;
@@ -150,6 +86,7 @@ export class Http1Connection
     this.setup = settings.setup;
     this.#parser = new ResponseParser(this, settings.maxHeaderSize);
     this.#readTimer = new ReadTimer(settings.timers, this);
+    this.#sender = new RequestSender(socket, settings.timers, this);
     reader.receiver = this;
     socket.on("error", (error) => this.#onBroken(error));
     socket.on("end", () => this.#onEnd());
@@ -261,7 +198,7 @@ export class Http1Connection
       this.#barrier.add(this);
       return;
     }
-    this.#writeTimer?.disarm();
+    this.#grace?.disarm();
     this.#write = "idle";
     if (this.#read !== "idle") return;
     this.#polled = true;
@@ -295,7 +232,7 @@ export class Http1Connection
       return false;
     }
     this.#headNow = false;
-    if (bytes === this.#direct) this.#takeDirect(length);
+    if (this.#body.isDirect(bytes)) this.#takeDirect(length);
     else if (!this.#parse(bytes, length)) return false;
     if (this.#parser.done) {
       this.#finish();
@@ -308,40 +245,30 @@ export class Http1Connection
   }
 
   readInto(): Buffer | null {
-    const { remaining } = this.#parser;
-    if (remaining === 0) this.#direct = null;
-    else if (this.#exchange?.collect) {
-      this.#collector ??= new BodyCollector(this.bodyLength);
-      this.#direct = this.#collector.rest();
-    } else if (remaining < SMALLEST_STREAMED_READ) this.#direct = null;
-    else this.#direct = streamedBuffer(this.#direct, Math.min(remaining, STREAMED_READ));
-    return this.#direct;
+    return this.#body.readInto(this.#parser.remaining, this.#exchange?.collect ?? false, this.bodyLength);
   }
 
-  // UploadObserver
+  // SendOwner
 
-  onSent(sent: number): void {
-    this.#bytesWritten = this.#headLength + sent;
+  sendState(state: SendState): void {
+    this.#write = state;
+  }
+
+  onPart(): void {
     if (!this.#parser.started) this.#readTimer.touch();
-    this.#exchange?.onSent(sent, false);
   }
 
   onUploaded(): void {
-    this.#upload = null;
-    const exchange = this.#exchange;
-    if (exchange !== null) {
+    if (this.#exchange !== null) {
       this.#write = "idle";
-      if (!this.#parser.started) this.#readTimer.touch();
-      exchange.onSent(this.#bytesWritten - this.#headLength, true);
-    } else {
-      this.#write = "flushing";
-      this.#barrier.add(this);
-      if (this.#read === "idle") this.#owner.capacityChanged();
+      this.onPart();
+      return;
     }
+    this.#flush();
+    if (this.#read === "idle") this.#owner.capacityChanged();
   }
 
   onUploadFailed(error: HTTPError): void {
-    this.#upload = null;
     if (this.#exchange === null) this.#die();
     else this.#fail(error);
   }
@@ -349,11 +276,11 @@ export class Http1Connection
   // ReadWatch
 
   awaitsSource(): boolean {
-    return this.#upload?.awaitsSource ?? false;
+    return this.#sender.awaitsSource;
   }
 
   onSilence(limit: number): void {
-    const sending = this.#upload !== null && !this.#parser.started;
+    const sending = this.#sender.uploading && !this.#parser.started;
     const what = sending ? "The server takes no more of the request body. " : "";
     this.#fail(
       new ReadTimeoutError(`${what}Read timed out. (read timeout=${limit} ms)`, {
@@ -365,7 +292,7 @@ export class Http1Connection
   // ResponseSink
 
   onInformational(head: ResponseHead): void {
-    if (head.status === 100) this.#sendExpectedBody();
+    if (head.status === 100) this.#sender.proceed();
     this.#exchange?.onInformational(head);
   }
 
@@ -379,81 +306,31 @@ export class Http1Connection
   }
 
   onBody(bytes: Buffer, start: number, end: number): void {
-    if (this.#collector !== null) this.#collector.add(bytes, start, end);
-    else if (this.#exchange?.collect) this.#collect(bytes, start, end);
-    else if (
-      this.#exchange?.onBody(Buffer.from(bytes.subarray(start, end)), this.#parser.chunkEnded) === false
-    ) {
-      this.pause();
-    }
+    const exchange = this.#exchange;
+    if (exchange === null) return;
+    if (exchange.collect) this.#body.collect(bytes, start, end, this.bodyLength);
+    else this.#give(Buffer.from(bytes.subarray(start, end)), this.#parser.chunkEnded);
   }
 
-  /** The first part of a body that is to be collected: mostly all of it. */
-  #collect(bytes: Buffer, start: number, end: number): void {
-    const length = this.bodyLength;
-    if (length === end - start) {
-      this.#whole = copyOf(bytes, start, end);
-      return;
-    }
-    this.#collector = new BodyCollector(length);
-    this.#collector.add(bytes, start, end);
+  #give(part: Buffer, endsChunk: boolean): void {
+    if (this.#exchange?.onBody(part, endsChunk) === false) this.pause();
+  }
+
+  #takeDirect(length: number): void {
+    this.#parser.skip(length);
+    const part = this.#body.takeDirect(length);
+    if (part !== null) this.#give(part, false);
   }
 
   #send(exchange: Exchange, now?: number): void {
     exchange.onStart(this);
     this.#parser.start(exchange.head.method === "HEAD");
-    const head = writeHead(exchange.head);
-    this.#headLength = this.#bytesWritten = head.length;
-    this.#write = "idle";
-    if (exchange.body === null) this.#socket.write(head, "latin1");
-    else this.#sendWithBody(exchange, head);
+    this.#sender.send(exchange);
     if (this.#exchange === exchange) this.#readTimer.start(exchange.readTimeout, now);
   }
 
-  #sendWithBody(exchange: Exchange, head: string): void {
-    // One system call for head and body; and over a stream in memory the answer comes during the write.
-    this.#socket.cork();
-    this.#socket.write(head, "latin1");
-    if (exchange.expectContinue) this.#awaitContinue();
-    else this.#sendBody(exchange);
-    this.#socket.uncork();
-  }
-
-  #sendBody(exchange: Exchange): void {
-    const chunked = exchange.head.framing === "chunked";
-    const body = exchange.body!;
-    if (!(body instanceof Uint8Array)) this.#stream(body, chunked);
-    else if (body.length > LARGEST_WHOLE_WRITE)
-      this.#stream({ length: body.length, open: () => [body] }, chunked);
-    else {
-      this.#write = "idle";
-      this.#bytesWritten += body.length;
-      this.#socket.write(chunked ? encodeChunked(body) : body);
-      exchange.onSent(body.length, true);
-    }
-  }
-
-  #stream(body: Exclude<Exchange["body"], Uint8Array | null>, chunked: boolean): void {
-    this.#write = "sending";
-    this.#upload = new Upload(this.#socket, body, chunked, this);
-    void this.#upload.run();
-  }
-
-  #awaitContinue(): void {
-    this.#write = "awaiting";
-    this.#writeTimer = new TimerEntry(() => this.#sendExpectedBody());
-    this.#timers.arm(this.#writeTimer, CONTINUE_PATIENCE);
-  }
-
-  #sendExpectedBody(): void {
-    if (this.#write !== "awaiting") return;
-    this.#writeTimer?.disarm();
-    this.#sendBody(this.#exchange!);
-  }
-
   #dropExpectedBody(): void {
-    this.#writeTimer?.disarm();
-    this.#write = "idle";
+    this.#sender.dropBody();
     this.#parser.persistent = false;
   }
 
@@ -471,27 +348,13 @@ export class Http1Connection
     return this.#exchange !== null;
   }
 
-  #takeDirect(length: number): void {
-    this.#parser.skip(length);
-    if (this.#collector !== null) this.#collector.filled(length);
-    else this.#giveAway(length);
-  }
-
-  /** What fills little of its buffer is copied out of it: a small part must not hold a large buffer. */
-  #giveAway(length: number): void {
-    const part = this.#direct!.subarray(0, length);
-    const whole = length >= this.#direct!.length / 2;
-    if (whole) this.#direct = null;
-    if (this.#exchange?.onBody(whole ? part : Buffer.from(part), false) === false) this.pause();
-  }
-
   /** The answer is complete. */
   #finish(): void {
     const exchange = this.#exchange!;
     const parser = this.#parser;
-    const body = exchange.collect ? (this.#whole ?? this.#collector?.finish() ?? NO_BODY) : null;
+    const body = exchange.collect ? this.#body.finish() : null;
     this.#exchange = null;
-    this.#collector = this.#whole = null;
+    this.#sender.release();
     this.#readTimer.stop();
     this.resume();
     this.keepAliveHint = keepAliveHint(parser.reader);
@@ -505,23 +368,23 @@ export class Http1Connection
   /** No exchange is under way: what now? */
   #proceed(keepAlive: boolean): void {
     if (this.#write === "sending") this.#write = "grace";
-    else if (this.#write === "idle") this.#rest();
+    else if (this.#write === "idle") this.#flush();
     if (this.#write === "grace" || this.#socket.writableLength > 0) this.#limitWriting();
     const next = afterExchange(this.#read, this.#write, keepAlive);
     if (next === "close") this.#die();
     else if (next === "rest") this.#owner.capacityChanged();
   }
 
-  #rest(): void {
+  #flush(): void {
     this.#write = "flushing";
     this.#barrier.add(this);
   }
 
   /** The answer came before the request was written: the connection is kept only if that ends soon. */
   #limitWriting(): void {
-    if (this.#writeTimer?.armed) return;
-    this.#writeTimer = new TimerEntry(() => this.#die());
-    this.#timers.arm(this.#writeTimer, UPLOAD_GRACE);
+    if (this.#grace?.armed) return;
+    this.#grace = new TimerEntry(() => this.#die());
+    this.#timers.arm(this.#grace, UPLOAD_GRACE);
   }
 
   #onEnd(): void {
@@ -548,8 +411,10 @@ export class Http1Connection
       return;
     }
     const inBody = this.#read === "body";
-    const where = inBody ? "Connection broken" : "Connection aborted";
-    this.#fail(new ProtocolError(`${where}: ${cause.message}`, { cause, phase: inBody ? "body" : "head" }));
+    const where = inBody ? "broken" : "aborted";
+    this.#fail(
+      new ProtocolError(`Connection ${where}: ${cause.message}`, { cause, phase: inBody ? "body" : "head" }),
+    );
   }
 
   /** The exchange fails and the connection dies; the error learns the facts that decide about another try. */
@@ -561,7 +426,7 @@ export class Http1Connection
     const exchange = this.#write === "held" ? null : this.#exchange;
     failure.describe({
       reused: this.exchanges > 1,
-      bytesWritten: this.#bytesWritten,
+      bytesWritten: this.#sender.bytesWritten,
       responseStarted: this.#parser.started,
       route: this.info.route,
     });
@@ -575,10 +440,10 @@ export class Http1Connection
     this.#alive = false;
     const unsent = this.#write === "held" ? this.#exchange : null;
     this.#exchange = null;
-    this.#collector = null;
+    this.#body.clear();
     this.#readTimer.stop();
-    this.#writeTimer?.disarm();
-    this.#upload?.stop();
+    this.#grace?.disarm();
+    this.#sender.stop();
     this.#socket.destroy();
     if (trace.connectionClose.hasSubscribers) {
       trace.connectionClose.publish({
@@ -590,10 +455,4 @@ export class Http1Connection
     this.#owner.dead();
     if (unsent !== null) this.#owner.unsent(unsent);
   }
-}
-
-/** A buffer for the receiver to keep, of no more than what is left of the body; `last` if it was not given away. */
-function streamedBuffer(last: Buffer | null, size: number): Buffer {
-  if (last === null || last.length < size) return Buffer.allocUnsafeSlow(size);
-  return last.length === size ? last : last.subarray(0, size);
 }
