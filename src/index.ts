@@ -1,6 +1,12 @@
 /** The public names of urlpool. */
 
-export type { AgentBase, AgentRequestOptions, PoolAgent } from "./adapters/agent/pool-agent.ts";
+export {
+  type AgentBase,
+  type AgentRequestOptions,
+  PoolAgent,
+  type PoolAgentConstructor,
+  type SocketCallback,
+} from "./adapters/agent/pool-agent.ts";
 export type { Fetch, FetchBase, FetchOptions } from "./adapters/fetch/create-fetch.ts";
 export { type CredentialsEncoding, type MakeHeadersOptions, makeHeaders } from "./body/make-headers.ts";
 export type { BodyPart } from "./body/request/encode.ts";

@@ -1,7 +1,7 @@
 /** `PoolManager`: finds or makes the pool for each URL, keeps the most recently used ones, counts over all. */
 
 import { type InspectOptions, inspect } from "node:util";
-import { agentOver, type PoolAgent } from "../adapters/agent/pool-agent.ts";
+import { PoolAgent } from "../adapters/agent/pool-agent.ts";
 import { type Fetch, fetchOver } from "../adapters/fetch/create-fetch.ts";
 import { HTTPConnectionPool, HTTPSConnectionPool, type PoolOwner } from "../client/connection-pool.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
@@ -184,7 +184,7 @@ export class PoolManager extends RequestMethods {
    * both schemes, always the same.
    */
   get agent(): PoolAgent {
-    this.#agent ??= agentOver(this);
+    this.#agent ??= new PoolAgent(this);
     return this.#agent;
   }
 

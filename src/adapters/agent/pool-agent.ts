@@ -15,7 +15,7 @@ import type { HTTPConnectionPool } from "../../client/connection-pool.ts";
 import type { ProxyFunction, ProxyUrl } from "../../client/proxy.ts";
 import type { Connection } from "../../connection/connection.ts";
 import type { WireConnection } from "../../dial/wire.ts";
-import type { PoolKwargs, PoolOverrides } from "../../index.ts";
+import { type PoolKwargs, PoolManager, type PoolManagerOptions, type PoolOverrides } from "../../index.ts";
 import { Waiter } from "../../pool/waiter.ts";
 import { originOf, poolOptions, socketOptions, toAbsoluteForm } from "./request-options.ts";
 import { failRequest, SocketRequest } from "./socket-request.ts";
@@ -40,13 +40,13 @@ export type SocketCallback = (error: Error | null, socket?: Socket) => void;
 /** The options that `node:http` passes to an agent. */
 export type AgentRequestOptions = Readonly<Record<string, unknown>>;
 
-/** An `http.Agent` and `https.Agent` in one, as `manager.agent` has it. */
+/** An `http.Agent` and `https.Agent` in one. */
 export interface PoolAgent extends Agent {
   /** Gives `request` a socket. Called by node:http. */
   addRequest(request: ClientRequest, options: AgentRequestOptions): void;
 }
 
-class Implementation extends EventEmitter {
+const Implementation = class PoolAgent extends EventEmitter {
   readonly keepAlive = true;
   readonly maxSockets = Number.POSITIVE_INFINITY;
   readonly maxFreeSockets = Number.POSITIVE_INFINITY;
@@ -61,9 +61,10 @@ class Implementation extends EventEmitter {
   readonly #wires = new Map<WireConnection, string>();
   readonly #waiting = new Map<SocketRequest, string>();
 
-  constructor(base: AgentBase) {
+  constructor(given: AgentBase | PoolManagerOptions = {}) {
+    link();
     super();
-    this.#base = base;
+    this.#base = isBase(given) ? given : new PoolManager(given);
   }
 
   /** Sockets in use, by origin. A copy. */
@@ -161,19 +162,29 @@ class Implementation extends EventEmitter {
     this.#wires.set(wire, name);
     wire.socket.once("close", () => this.#wires.delete(wire));
   }
+};
+
+/** Makes an agent over a manager, or over one of its own with these options. */
+export interface PoolAgentConstructor {
+  new (manager?: AgentBase | PoolManagerOptions): PoolAgent;
+  readonly prototype: PoolAgent;
 }
+
+/** An `http.Agent` and `https.Agent` in one, over a manager's pools; `manager.agent` is one. */
+export const PoolAgent: PoolAgentConstructor = Implementation as unknown as PoolAgentConstructor;
 
 let linked = false;
 
-/** Makes an agent over a manager. It is `instanceof http.Agent`, which is loaded by then: who imports urlpool need not. */
-export function agentOver(base: AgentBase): PoolAgent {
-  if (!linked) {
-    linked = true;
-    const http = process.getBuiltinModule("node:http");
-    Object.setPrototypeOf(Implementation.prototype, http.Agent.prototype);
-    Object.defineProperty(Implementation, "name", { value: "PoolAgent" });
-  }
-  return new Implementation(base) as unknown as PoolAgent;
+/** An agent is `instanceof http.Agent`, which is loaded by then: who imports the package need not. */
+function link(): void {
+  if (linked) return;
+  linked = true;
+  const http = process.getBuiltinModule("node:http");
+  Object.setPrototypeOf(Implementation.prototype, http.Agent.prototype);
+}
+
+function isBase(given: AgentBase | PoolManagerOptions): given is AgentBase {
+  return "connectionFromHost" in given;
 }
 
 function grouped<T>(pairs: readonly (readonly [string, T])[]): Record<string, T[]> {

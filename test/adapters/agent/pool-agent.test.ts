@@ -6,7 +6,7 @@ import http, { type ClientRequest, type IncomingMessage, type RequestOptions } f
 import https from "node:https";
 import net, { type AddressInfo, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
-import { type PoolAgent, PoolManager, type PoolManagerOptions } from "../../../src/index.ts";
+import { PoolAgent, PoolManager, type PoolManagerOptions } from "../../../src/index.ts";
 import { type Authority, makeAuthority } from "../../kit/certificates.ts";
 
 interface Answer {
@@ -103,7 +103,17 @@ describe("PoolAgent", () => {
     using({}, async (agent, manager) => {
       assert.ok(agent instanceof http.Agent);
       assert.equal(manager.agent, agent);
+      assert.ok(agent instanceof PoolAgent);
       assert.equal(agent.constructor.name, "PoolAgent");
+    }));
+
+  it("is made over a manager, or with the options of one of its own", () =>
+    using({}, async (_agent, manager) => {
+      for (const agent of [new PoolAgent(manager), new PoolAgent({ maxsize: 1 }), new PoolAgent()]) {
+        assert.equal((await send(agent, urlOf(plain, "http"))).status, 200);
+        agent.destroy();
+      }
+      assert.throws(() => new PoolAgent({ maxsize: -1 }), /maxsize/);
     }));
 
   it("serves http and https with one object, and uses sockets again", () =>
