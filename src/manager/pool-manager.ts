@@ -1,7 +1,7 @@
 /** `PoolManager`: finds or makes the pool for each URL, keeps the most recently used ones, counts over all. */
 
 import { type InspectOptions, inspect } from "node:util";
-import { PoolAgent } from "../adapters/agent/pool-agent.ts";
+import { makeManagersBy, PoolAgent } from "../adapters/agent/pool-agent.ts";
 import { type Fetch, fetchOver } from "../adapters/fetch/create-fetch.ts";
 import { HTTPConnectionPool, HTTPSConnectionPool, type PoolOwner } from "../client/connection-pool.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
@@ -469,3 +469,5 @@ function warnSchemeless(): void {
     },
   );
 }
+
+makeManagersBy((options) => new PoolManager(options));

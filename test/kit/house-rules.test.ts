@@ -24,6 +24,11 @@ const imports: [path: string, line: string, allowed: boolean][] = [
   ["manager/pool-key.ts", ' * import { a } from "urlpool";', false],
   ["manager/pool-key.ts", '/**\n * import { a } from "urlpool";\n */', true],
   ["index.ts", 'export * from "./manager/pool-manager.ts";', true],
+  ["addons/cache/cached.ts", 'import { a } from "../../index.ts";', true],
+  ["addons/cache/cached.ts", 'import { a } from "../../client/options.ts";', false],
+  ["adapters/fetch/call.ts", 'import type { a } from "../../client/options.ts";', true],
+  ["adapters/fetch/call.ts", 'import { a } from "../../client/request-run.ts";', false],
+  ["client/request-run.ts", 'import { a } from "../index.ts";', false],
 ];
 for (const [path, line, allowed] of imports) {
   test(`${path} ${allowed ? "may" : "must not"} have ${JSON.stringify(line)}`, () => {

@@ -15,7 +15,7 @@ import type { HTTPConnectionPool } from "../../client/connection-pool.ts";
 import type { ProxyFunction, ProxyUrl } from "../../client/proxy.ts";
 import type { Connection } from "../../connection/connection.ts";
 import type { WireConnection } from "../../dial/wire.ts";
-import { type PoolKwargs, PoolManager, type PoolManagerOptions, type PoolOverrides } from "../../index.ts";
+import type { PoolKwargs, PoolManagerOptions, PoolOverrides } from "../../index.ts";
 import { Waiter } from "../../pool/waiter.ts";
 import { originOf, poolOptions, socketOptions, toAbsoluteForm } from "./request-options.ts";
 import { failRequest, SocketRequest } from "./socket-request.ts";
@@ -64,7 +64,7 @@ const Implementation = class PoolAgent extends EventEmitter {
   constructor(given: AgentBase | PoolManagerOptions = {}) {
     link();
     super();
-    this.#base = isBase(given) ? given : new PoolManager(given);
+    this.#base = isBase(given) ? given : makeManager!(given);
   }
 
   /** Sockets in use, by origin. A copy. */
@@ -172,6 +172,13 @@ export interface PoolAgentConstructor {
 
 /** An `http.Agent` and `https.Agent` in one, over a manager's pools; `manager.agent` is one. */
 export const PoolAgent: PoolAgentConstructor = Implementation as unknown as PoolAgentConstructor;
+
+let makeManager: ((options: PoolManagerOptions) => AgentBase) | null = null;
+
+/** How an agent makes a manager of its own: said by the class, which is made of agents too. */
+export function makeManagersBy(make: (options: PoolManagerOptions) => AgentBase): void {
+  makeManager = make;
+}
 
 let linked = false;
 
