@@ -20,6 +20,13 @@ microsocks          microsocks
 redis-server        redis-server
 chromium            chromium
 libnss_wrapper.so   libnss-wrapper
+nghttpd             nghttp2-server
+h2o                 h2o
+apache2             apache2-bin
+caddy               caddy
+lighttpd            lighttpd
+mod_openssl.so      lighttpd-mod-openssl
+hypercorn           python3-hypercorn
 "
 
 package_of() { awk -v command="$1" '$1 == command { print $2 }' <<<"$table"; }

@@ -310,9 +310,12 @@ export class HTTPConnectionPool extends RequestMethods {
   };
 
   #createPool(open: (connector: Connector, request: ConnectRequest) => Connecting = connect): Pool {
-    const { clock, timers, budget, totals } = this.#commons;
+    const { clock, timers, budget, totals, protocols } = this.#commons;
     const options = this.#options;
-    const connector = new Connector(this.#plan.route, clock, timers);
+    const { route } = this.#plan;
+    const connector = new Connector(route, clock, timers);
+    const origin = `${this.scheme}://${this.#hostField} ${route.name}`;
+    const mayShare = open === connect && route.http2 !== null;
     return new Pool({
       maxsize: numberOption(options, "maxsize"),
       block: options.block ?? true,
@@ -323,8 +326,9 @@ export class HTTPConnectionPool extends RequestMethods {
       budget,
       totals,
       name: `${this}`,
-      expected: 1,
-      dialPace: hasTls(this.#plan.route) ? HANDSHAKE_PACE : 0,
+      expected: mayShare ? protocols.recall(origin) : 1,
+      ...(mayShare ? { learned: (capacity) => protocols.remember(origin, capacity) } : {}),
+      dialPace: hasTls(route) ? HANDSHAKE_PACE : 0,
       dial: (request) => open(connector, request),
     });
   }

@@ -111,6 +111,17 @@ export const OPTION_RULES: { readonly [Name in OptionName]: OptionRule } = {
   socketPath: rule("pool", "http", NAME),
   lookup: rule("pool", "http", FUNCTION, { shown: "`dns.lookup`" }),
   connect: rule("pool", "http", FUNCTION),
+  http2: rule(
+    "pool",
+    "http",
+    {
+      wanted: 'true, false or "prior-knowledge"',
+      fits: (value) => typeof value === "boolean" || value === "prior-knowledge",
+    },
+    { default: false },
+  ),
+  h2MaxStreams: rule("pool", "http", atLeast(1), { default: 1000 }),
+  pingInterval: rule("pool", "http", WAIT, { default: 0, none: 0 }),
   dnsCache: rule("pool", "http", { wanted: "a DnsCache", fits: (value) => hasMethods(value, "get", "set") }),
   addressFilter: rule("pool", "http", FUNCTION),
   decodeContent: rule("pool+call", "http", FLAG, { default: true }),

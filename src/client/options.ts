@@ -71,6 +71,17 @@ export interface PoolOptions extends TlsOptions {
    * own. `addressFilter`, `lookup`, `sourceAddress` and `socketOptions` are not asked then.
    */
   connect?: ConnectFunction | null | undefined;
+  /**
+   * HTTP/2: `true` where TLS agrees on it, else HTTP/1.1; `"prior-knowledge"` always, over plain http too. Default false.
+   */
+  http2?: boolean | "prior-knowledge" | undefined;
+  /** Requests at once on one HTTP/2 connection; the server's own limit holds beside it. Default 1000. */
+  h2MaxStreams?: number | undefined;
+  /**
+   * An HTTP/2 connection with requests under way is asked for a sign of life after this many ms of silence, and given up
+   * a second later. Default 0: never, but after a read timeout.
+   */
+  pingInterval?: number | undefined;
   /** Remembers what names resolve to. Default: nothing is remembered. */
   dnsCache?: DnsCache | null | undefined;
   /** Asked for every address about to be dialled, after resolution; `false` refuses it. */

@@ -13,6 +13,7 @@ import { InvalidArgumentError, LocationParseError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
 import { bracketHost, type Url, withoutZone } from "../core/url.ts";
 import type { ProxyTunnel, Route } from "../dial/connector.ts";
+import type { Http2Route } from "../dial/protocols.ts";
 import { ProxyAuth } from "../dial/proxy/auth.ts";
 import { SocksTunnel } from "../dial/proxy/socks.ts";
 import { ConnectTunnel, proxyFailure } from "../dial/proxy/tunnel.ts";
@@ -61,7 +62,8 @@ export function planRoute(origin: Origin, options: PoolOptions, clock: Clock): P
   const socks = socksOf(options);
   if (socks !== null) return planSocks(origin, options, socks, clock);
   const route = { ...common(origin, origin.host, origin.port, options), tls: origin.tls };
-  return { route: { ...route, describeFailure: null, tunnel: null }, proxy: null, proxyName: null };
+  const http2 = http2Of(origin, options);
+  return { route: { ...route, describeFailure: null, tunnel: null, http2 }, proxy: null, proxyName: null };
 }
 
 function proxyOf({ proxy }: PoolOptions): Url | null {
@@ -95,6 +97,18 @@ function common(
   };
 }
 
+/** HTTP/2 is agreed on in TLS; over plain TCP it must be known before (RFC 9113 §3). */
+function http2Of({ tls }: Origin, options: PoolOptions): Http2Route | null {
+  const { http2 = false } = options;
+  const priorKnowledge = http2 === "prior-knowledge";
+  if (http2 === false || (tls === null && !priorKnowledge)) return null;
+  return {
+    priorKnowledge,
+    maxStreams: numberOption(options, "h2MaxStreams"),
+    pingInterval: numberOption(options, "pingInterval"),
+  };
+}
+
 function planHttpProxy(origin: Origin, options: PoolOptions, proxy: Url): Plan {
   const host = plainHost(proxy.host!);
   const headers = options.proxyHeaders ? new HTTPHeaderDict(options.proxyHeaders) : null;
@@ -106,15 +120,21 @@ function planHttpProxy(origin: Origin, options: PoolOptions, proxy: Url): Plan {
     describeFailure: proxyFailure(proxy),
   };
   if (isForwarded(origin, options, proxy)) {
+    if (options.http2 === "prior-knowledge") {
+      throw new InvalidArgumentError(
+        'A proxy that forwards speaks HTTP/1.1: http2 cannot be "prior-knowledge"',
+      );
+    }
     const fields = new ForwardedFields(headers, auth);
-    return { route: { ...route, tunnel: null }, proxy: fields, proxyName: proxyName(proxy) };
+    return { route: { ...route, tunnel: null, http2: null }, proxy: fields, proxyName: proxyName(proxy) };
   }
   const { defaults } = origin;
   const { maxHeaderSize } = route;
   const authority = `${bracketHost(origin.host)}:${origin.port}`;
   const settings = { authority, proxyHost: host, headers, auth, defaults, maxHeaderSize };
   const tunnel: ProxyTunnel = { tls: origin.tls, begin: () => new ConnectTunnel(settings) };
-  return { route: { ...route, tunnel }, proxy: new TunnelledFields(), proxyName: proxyName(proxy) };
+  const http2 = http2Of(origin, options);
+  return { route: { ...route, tunnel, http2 }, proxy: new TunnelledFields(), proxyName: proxyName(proxy) };
 }
 
 function planSocks(origin: Origin, options: PoolOptions, socks: SocksOptions, clock: Clock): Plan {
@@ -133,6 +153,7 @@ function planSocks(origin: Origin, options: PoolOptions, socks: SocksOptions, cl
     tls: null,
     describeFailure: null,
     tunnel,
+    http2: http2Of(origin, options),
   };
   const scheme = `socks${socks.socksVersion}${socks.rdns ? (socks.socksVersion === 4 ? "a" : "h") : ""}`;
   return { route, proxy: null, proxyName: `${scheme}://${bracketHost(proxyHost)}:${proxyPort}` };

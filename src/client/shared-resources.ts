@@ -6,6 +6,7 @@ import { ConnectionBudget } from "../pool/budget.ts";
 import { type Link, LinkedList } from "../pool/linked-list.ts";
 import { noCounters, type PoolCounters } from "../pool/pool.ts";
 import type { Stoppable } from "./guard.ts";
+import { ProtocolMemory } from "./protocol-memory.ts";
 
 /** A program does not end while a request of its own is pending. Virtual time holds nothing. */
 const hold = new ProcessHold();
@@ -15,6 +16,7 @@ export class Commons {
   readonly clock: Clock;
   readonly timers: CoarseTimers;
   readonly budget: ConnectionBudget;
+  readonly protocols: ProtocolMemory;
   /** What the pools have done so far, those dropped included. */
   readonly totals: PoolCounters = noCounters();
   /** Requests sent again silently. */
@@ -28,6 +30,7 @@ export class Commons {
     this.clock = clock;
     this.timers = new CoarseTimers(clock);
     this.budget = new ConnectionBudget(maxConnections);
+    this.protocols = new ProtocolMemory(clock);
   }
 
   /** A request has begun. */

@@ -76,6 +76,10 @@ export interface ErrorFacts {
   responseStarted?: boolean | undefined;
   /** First hop, such as `127.0.0.1:3128` or `/run/app.sock`. */
   route?: string | undefined;
+  /** Error code of HTTP/2 (RFC 9113 §7), where there was one. */
+  h2Code?: number | undefined;
+  /** `false` where the server has certainly not processed the request: any method may go again. */
+  processed?: boolean | undefined;
 }
 
 /** The answer that an error is about: an `HTTPResponse`. */
@@ -109,6 +113,8 @@ const FACTS = [
   "bytesWritten",
   "responseStarted",
   "route",
+  "h2Code",
+  "processed",
 ] as const satisfies readonly (keyof ErrorFacts)[];
 
 /** Root of all errors of this library (urllib3's `HTTPError`). */
@@ -123,6 +129,8 @@ export class HTTPError extends Error {
   declare bytesWritten?: number | undefined;
   declare responseStarted?: boolean | undefined;
   declare route?: string | undefined;
+  declare h2Code?: number | undefined;
+  declare processed?: boolean | undefined;
 
   constructor(message: string, options: HTTPErrorOptions = {}) {
     super(redact(message), "cause" in options ? { cause: options.cause } : undefined);

@@ -3,17 +3,19 @@
  * is a proxy, TLS with the origin. Nothing here has a time limit: whoever waits has one, and aborts.
  */
 
-import type { Socket } from "node:net";
+import type { NetConnectOpts, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { Connection, ConnectionOwner, ConnectionSetup } from "../connection/connection.ts";
+import type { Connection, ConnectionOwner, ConnectionSetup, Protocol } from "../connection/connection.ts";
 import { Http1Connection } from "../connection/http1/connection.ts";
-import { SocketReader } from "../connection/http1/reader.ts";
+import { Http2Connection } from "../connection/http2/connection.ts";
+import { SocketReader } from "../connection/reader.ts";
 import type { Clock } from "../core/clock.ts";
 import { ConnectTimeoutError, HTTPError, InvalidArgumentError } from "../core/errors.ts";
 import type { CoarseTimers } from "../core/timers.ts";
 import { trace } from "../core/trace.ts";
 import { type ConnectFunction, type ConnectOrigin, CustomDial } from "./custom-dial.ts";
 import { type Connecting, timeoutText } from "./handshake-step.ts";
+import { HTTP1_ONLY, type Http2Route, offeredTo, protocolFor } from "./protocols.ts";
 import { type DialOptions, type DialTarget, type DialTimings, dial } from "./race.ts";
 import { TlsPeer } from "./tls/handshake.ts";
 import type { TlsSettings } from "./tls/settings.ts";
@@ -39,6 +41,8 @@ export interface Route {
   readonly dial: Omit<DialOptions, "clock" | "onread" | "createSocket">;
   /** bytes */
   readonly maxHeaderSize: number;
+  /** What the origin may be spoken to besides HTTP/1.1; `null` for nothing. */
+  readonly http2: Http2Route | null;
 }
 
 /** How a tunnel was opened: with `again`, the proxy is to be asked once more, on a new connection. */
@@ -90,6 +94,8 @@ interface OpeningRequest extends SocketRequest {
   readonly reader: SocketReader | null;
   /** For a connect function that makes connections itself; `null`: only a socket is wanted. */
   readonly owner: ConnectionOwner | null;
+  /** What TLS with the origin offers. */
+  readonly protocols: readonly Protocol[];
   connected(connection: Connection): void;
 }
 
@@ -105,11 +111,14 @@ export class Connector {
   readonly clock: Clock;
   readonly timers: CoarseTimers;
   #peers: Peers | null = null;
+  /** An origin that wants HTTP/1.1 for one request is spoken to in that from then on. */
+  #http2: Http2Route | null;
 
   constructor(route: Route, clock: Clock, timers: CoarseTimers) {
     this.route = route;
     this.clock = clock;
     this.timers = timers;
+    this.#http2 = route.http2;
   }
 
   /** Begins to connect; reports once, later. */
@@ -119,10 +128,20 @@ export class Connector {
       this.#traceOpen(connection);
       request.connected(connection);
     };
+    const http2 = this.#http2;
     return this.#open({
       reader,
       owner: request.owner,
-      opened: (opened) => connected(this.#speak(opened, reader, request.owner)),
+      protocols: offeredTo(http2),
+      opened: (opened) => {
+        try {
+          connected(this.#speak(opened, reader, request.owner, http2));
+        } catch (error) {
+          opened.socket.on("error", ignore).destroy();
+          traceError(this.route, error as Error);
+          request.failed(described(this.route, error as Error));
+        }
+      },
       connected,
       failed: (error) => request.failed(error),
     });
@@ -136,6 +155,7 @@ export class Connector {
     return this.#open({
       reader: null,
       owner: null,
+      protocols: HTTP1_ONLY,
       opened: (opened) => request.opened(opened),
       connected: (connection) => {
         connection.close();
@@ -154,26 +174,36 @@ export class Connector {
     return new Opening(this.route, this.#peers, this.clock, request);
   }
 
-  /** Puts HTTP/1.1 on a socket. */
-  #speak(opened: OpenedSocket, reader: SocketReader, owner: ConnectionOwner): Connection {
+  /** Puts a protocol on a socket. */
+  #speak(
+    opened: OpenedSocket,
+    reader: SocketReader,
+    owner: ConnectionOwner,
+    http2: Http2Route | null,
+  ): Connection {
     const { route, clock, timers } = this;
-    const { name, maxHeaderSize } = route;
+    const { name, maxHeaderSize, tunnel, tls } = route;
     const { socket, wire, setup, address } = opened;
     const { firstHop, origin } = this.#peers!;
-    const connection = new Http1Connection(socket, reader, {
-      owner,
-      timers,
-      bornAt: clock.now(),
-      maxHeaderSize,
-      route: name,
-      setup,
-      address,
-      peer: (origin ?? firstHop)?.host ?? name,
-      wire,
-    });
+    const peer = (origin ?? firstHop)?.host ?? name;
+    const settings = { owner, timers, maxHeaderSize, route: name, setup, address, peer, wire };
+    const hasTls = tunnel === null ? tls !== null : tunnel.tls !== null;
+    const protocol = protocolFor(http2, opened.protocol, hasTls);
     if (isReadThroughEvents(route)) reader.readEvents(socket);
-    return connection;
+    if (protocol === "http/1.1")
+      return new Http1Connection(socket, reader, { ...settings, bornAt: clock.now() });
+    return new Http2Connection(socket, reader, {
+      ...settings,
+      clock,
+      maxStreams: http2!.maxStreams,
+      pingInterval: http2!.pingInterval,
+      ...(http2!.priorKnowledge ? {} : { onHttp1Required: this.#onHttp1Required }),
+    });
   }
+
+  readonly #onHttp1Required = (): void => {
+    this.#http2 = null;
+  };
 
   #traceOpen({ info: { id: connection }, setup }: Connection): void {
     const { name: route } = this.route;
@@ -290,7 +320,9 @@ class Opening implements Connecting {
       ...route.dial,
       clock: this.#clock,
       ...(reader === null || isReadThroughEvents(route) ? {} : { onread: reader.onread }),
-      ...(firstHop === null ? {} : { createSocket: firstHop.dialling.bind(firstHop) }),
+      ...(firstHop === null
+        ? {}
+        : { createSocket: (to: NetConnectOpts) => firstHop.dialling(to, this.#protocolsOfFirstHop) }),
     };
     const dialling = dial(route.target, options, (error, socket, timings) => {
       this.#timings = timings;
@@ -312,9 +344,14 @@ class Opening implements Connecting {
       if (error !== null) this.#failed(error);
       else if (connection !== undefined) this.#request.connected(connection);
       else if (firstHop === null) this.#arrive(stream!, stream!, null);
-      else this.#secureFirstHop(firstHop, firstHop.over(stream!), stream!);
+      else this.#secureFirstHop(firstHop, firstHop.over(stream!, this.#protocolsOfFirstHop), stream!);
     });
     this.#enter(asking);
+  }
+
+  /** A proxy is spoken to in HTTP/1.1. */
+  get #protocolsOfFirstHop(): readonly Protocol[] {
+    return this.#route.tunnel === null ? this.#request.protocols : HTTP1_ONLY;
   }
 
   #secureFirstHop(peer: TlsPeer, socket: TLSSocket, wire: Socket): void {
@@ -346,7 +383,7 @@ class Opening implements Connecting {
     const { origin } = this.#peers;
     if (origin === null) this.#ready(wire, wire, null);
     else {
-      const socket = origin.over(wire);
+      const socket = origin.over(wire, this.#request.protocols);
       this.#secure(origin, socket, wire, (tls) => this.#ready(socket, wire, tls));
     }
   }

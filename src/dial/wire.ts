@@ -11,7 +11,7 @@ import type {
   ConnectionSetup,
   Stream,
 } from "../connection/connection.ts";
-import { type PollEntry, sharedBarrier } from "../connection/http1/poll-barrier.ts";
+import { type PollEntry, sharedBarrier } from "../connection/poll-barrier.ts";
 import type { Connecting, Connector, ConnectRequest, OpenedSocket } from "./connector.ts";
 
 /** Opens a bare socket for a pool. */

@@ -46,7 +46,7 @@ const times: [path: string, line: string, allowed: boolean][] = [
   ["policy/retry.ts", "new Date(text)", true],
   ["policy/retry.ts", 'import { setTimeout } from "node:timers/promises";', false],
   ["pool/pool.ts", "setImmediate(a)", false],
-  ["connection/http1/poll-barrier.ts", "setImmediate(a)", true],
+  ["connection/poll-barrier.ts", "setImmediate(a)", true],
   ["dial/race.ts", "socket.setTimeout(0)", true],
   ["dial/race.ts", "x(); // not setTimeout()", true],
 ];

@@ -70,8 +70,9 @@ export function importBreaches(file: SourceFile): string[] {
 /** They let the event loop take its turn, which is no time. */
 const TURNS = new Set([
   "adapters/fetch/bodies.ts",
-  "connection/http1/poll-barrier.ts",
+  "connection/poll-barrier.ts",
   "connection/http1/upload.ts",
+  "connection/http2/writer.ts",
 ]);
 
 /** Uses of the platform's clock and timers outside the files that may. */

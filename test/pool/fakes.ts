@@ -8,7 +8,7 @@ import type {
   Protocol,
   Stream,
 } from "../../src/connection/connection.ts";
-import { PollBarrier, type PollEntry } from "../../src/connection/http1/poll-barrier.ts";
+import { PollBarrier, type PollEntry } from "../../src/connection/poll-barrier.ts";
 import { ConnectTimeoutError, type HTTPError } from "../../src/core/errors.ts";
 import { CoarseTimers } from "../../src/core/timers.ts";
 import { ConnectionBudget } from "../../src/pool/budget.ts";

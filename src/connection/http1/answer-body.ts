@@ -1,6 +1,6 @@
 /** Puts the body of an answer where it is wanted: collected in one buffer, in place where that pays, or given away in parts. */
 
-import { BodyCollector, copyOf } from "./collector.ts";
+import { BodyCollector, copyOf } from "../collector.ts";
 
 /**
  * Bytes read at once of a streamed body of known length, straight into what the receiver gets. Larger ones are a little

@@ -22,11 +22,12 @@ import type {
   Protocol,
   Stream,
 } from "../connection.ts";
+import { nextConnectionId } from "../connection-id.ts";
+import { type PollBarrier, type PollEntry, sharedBarrier } from "../poll-barrier.ts";
 import { ReadTimer, type ReadWatch } from "../read-timer.ts";
+import type { ByteReceiver, SocketReader } from "../reader.ts";
 import { isTlsError, toSslError } from "../tls-errors.ts";
 import { AnswerBody } from "./answer-body.ts";
-import { type PollBarrier, type PollEntry, sharedBarrier } from "./poll-barrier.ts";
-import type { ByteReceiver, SocketReader } from "./reader.ts";
 import { RequestSender, type SendOwner, type SendState } from "./request-sender.ts";
 import {
   afterExchange,
@@ -37,8 +38,6 @@ import {
 } from "./states.ts";
 
 export type { Http1Settings } from "./states.ts";
-
-let lastId = 0;
 
 /** An HTTP/1.1 connection, and the stream of the one exchange that it carries at a time. */
 export class Http1Connection
@@ -82,7 +81,7 @@ export class Http1Connection
     this.#barrier = settings.barrier ?? sharedBarrier;
     this.bornAt = settings.bornAt;
     const { route, address = null } = settings;
-    this.info = Object.freeze({ id: ++lastId, protocol: this.protocol, route, address });
+    this.info = Object.freeze({ id: nextConnectionId(), protocol: this.protocol, route, address });
     this.setup = settings.setup;
     this.#parser = new ResponseParser(this, settings.maxHeaderSize);
     this.#readTimer = new ReadTimer(settings.timers, this);

@@ -18,7 +18,7 @@
 import type { Socket } from "node:net";
 import type { CoarseTimers } from "../../core/timers.ts";
 import type { ConnectionOwner, ConnectionSetup } from "../connection.ts";
-import type { PollBarrier } from "./poll-barrier.ts";
+import type { PollBarrier } from "../poll-barrier.ts";
 import type { SendState } from "./request-sender.ts";
 
 /** What a connection is made of. */

@@ -2,6 +2,7 @@
 
 import type { NetConnectOpts, Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
+import type { Protocol } from "../../connection/connection.ts";
 import { ReadTimeoutError } from "../../core/errors.ts";
 import { type Connecting, HandshakeStep, timeoutText } from "../handshake-step.ts";
 import { SessionCache, type TlsSettings, toSslError, verifyPeer, warnInsecure } from "./settings.ts";
@@ -20,14 +21,14 @@ export class TlsPeer {
     return this.#settings.host;
   }
 
-  /** A socket that dials, then begins the handshake by itself. */
-  dialling(options: NetConnectOpts): TLSSocket {
-    return this.#connect(options);
+  /** A socket that dials, then begins the handshake by itself. `protocols` are offered by ALPN, the first one liked most. */
+  dialling(options: NetConnectOpts, protocols: readonly Protocol[]): TLSSocket {
+    return this.#connect(options, protocols);
   }
 
   /** A socket that begins the handshake over `socket`. */
-  over(socket: Socket): TLSSocket {
-    return this.#connect({ socket });
+  over(socket: Socket, protocols: readonly Protocol[]): TLSSocket {
+    return this.#connect({ socket }, protocols);
   }
 
   /** Waits for what `dialling` or `over` has begun. */
@@ -52,10 +53,15 @@ export class TlsPeer {
     return step;
   }
 
-  #connect(wire: NetConnectOpts | { socket: Socket }): TLSSocket {
+  #connect(wire: NetConnectOpts | { socket: Socket }, protocols: readonly Protocol[]): TLSSocket {
     const session = this.#sessions.take();
     const resumed = session === undefined ? {} : { session };
-    const socket = connect({ ...wire, ...this.#settings.connect, ...resumed });
+    const socket = connect({
+      ...wire,
+      ...this.#settings.connect,
+      ...resumed,
+      ALPNProtocols: [...protocols],
+    });
     // Node drops sessions of TLS 1.2 unless there is a listener during the handshake.
     return socket.on("session", ignore);
   }

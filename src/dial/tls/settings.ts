@@ -109,6 +109,7 @@ export function buildTlsSettings(options: TlsOptions, host: string): TlsSettings
       ...(packHost(expected) === null ? { servername: expected } : {}),
       rejectUnauthorized: required,
       checkServerIdentity: (_host, certificate) => checkPeer(certificate),
+      // What else is spoken is for the connection to offer.
       ALPNProtocols: ["http/1.1"],
     },
   };

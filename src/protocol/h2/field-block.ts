@@ -1,6 +1,7 @@
 /** One received field block: a response head, or trailers. Immutable, so equal blocks share one object. */
 
 import { HTTPHeaderDict } from "../../core/headers.ts";
+import type { ResponseHead } from "../response-head.ts";
 
 /** What was noted of a block while it was decoded. */
 export interface BlockNotes {
@@ -23,7 +24,7 @@ export interface BlockNotes {
 }
 
 /** A decoded block; as a response head it can be given on as it is. */
-export class FieldBlock implements BlockNotes {
+export class FieldBlock implements BlockNotes, ResponseHead {
   readonly status: number;
   readonly text: string;
   readonly contentLength: number;
@@ -51,5 +52,9 @@ export class FieldBlock implements BlockNotes {
   /** The fields without the pseudo ones; a new dict at every call. */
   fields(): HTTPHeaderDict {
     return HTTPHeaderDict.fromHead(this.text, 0);
+  }
+
+  toString(): string {
+    return this.status === 0 ? this.text : `:status: ${this.status}\r\n${this.text}`;
   }
 }

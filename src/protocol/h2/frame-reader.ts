@@ -38,6 +38,9 @@ const UNKNOWN = -1;
 
 const HTTP_1 = "HTTP/";
 
+/** Characters of an answer in HTTP/1.1 that an error shows. */
+const SHOWN_LINE = 80;
+
 /** Reads the frames of one connection. */
 export class FrameReader {
   readonly #sink: FrameSink;
@@ -79,7 +82,7 @@ export class FrameReader {
   #next(bytes: Buffer, at: number, length: number): number {
     const from = at + frames.HEAD_SIZE;
     if (from > length) return this.#keep(bytes, at, length, frames.HEAD_SIZE);
-    const payload = this.#checkHead(bytes, at);
+    const payload = this.#checkHead(bytes, at, length);
     if (bytes[at + 3] === frames.DATA) {
       this.#beginData(bytes, at, payload);
       return from;
@@ -106,7 +109,7 @@ export class FrameReader {
     this.#carried += end - at;
     if (this.#carried < this.#needed) return end;
     if (this.#needed === frames.HEAD_SIZE) {
-      const payload = this.#checkHead(carry, 0);
+      const payload = this.#checkHead(carry, 0, this.#carried);
       if (carry[3] === frames.DATA) {
         this.#carried = 0;
         this.#beginData(carry, 0, payload);
@@ -121,10 +124,10 @@ export class FrameReader {
   }
 
   /** Length of the payload of the frame whose head is at `at`. */
-  #checkHead(bytes: Buffer, at: number): number {
+  #checkHead(bytes: Buffer, at: number, length: number): number {
     const payload = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
     const type = bytes[at + 3]!;
-    if (this.#first) this.#checkFirst(bytes, at, type);
+    if (this.#first) this.#checkFirst(bytes, at, length);
     if (payload > FRAME_SIZE) refuseConnection(frames.FRAME_SIZE_ERROR, "a frame larger than we allow");
     if (this.#blockId !== 0 && type !== frames.CONTINUATION)
       refuseConnection(frames.PROTOCOL_ERROR, "a frame within a field block");
@@ -132,11 +135,17 @@ export class FrameReader {
   }
 
   /** §3.4. */
-  #checkFirst(bytes: Buffer, at: number, type: number): void {
+  #checkFirst(bytes: Buffer, at: number, length: number): void {
     this.#first = false;
-    if (latin1(bytes, at, at + HTTP_1.length) === HTTP_1)
-      refuseConnection(frames.PROTOCOL_ERROR, "the server answered in HTTP/1.1 although h2 was agreed");
-    if (type !== frames.SETTINGS || (bytes[at + 4]! & frames.ACK) !== 0)
+    if (latin1(bytes, at, at + HTTP_1.length) === HTTP_1) {
+      const line = bytes.subarray(at, length).indexOf(10);
+      const said = frames.printable(bytes, at, line === -1 ? length : at + line, SHOWN_LINE);
+      refuseConnection(
+        frames.PROTOCOL_ERROR,
+        `the server answered in HTTP/1.1 although h2 was agreed: ${said}`,
+      );
+    }
+    if (bytes[at + 3] !== frames.SETTINGS || (bytes[at + 4]! & frames.ACK) !== 0)
       refuseConnection(frames.PROTOCOL_ERROR, "the first frame is not SETTINGS");
   }
 

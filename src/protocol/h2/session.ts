@@ -40,7 +40,7 @@ export interface SessionObserver {
   onReset(stream: H2Stream, code: number): void;
   /** GOAWAY: no new streams. Before the streams hear of it. */
   onGoAway(code: number, text: string): void;
-  /** The server has not processed the stream and will not: GOAWAY says so. */
+  /** The server has not processed the stream and will not: GOAWAY says so. The last stream comes first. */
   onUnprocessed(stream: H2Stream): void;
   /** A part of the request's body was written. */
   onSent(stream: H2Stream, length: number, last: boolean): void;
@@ -71,8 +71,12 @@ export class Session implements FrameSink {
   reads: number = 0;
   /** Streams that the server has refused although they were within its limit. */
   refusals: number = 0;
+  /** A rule of the connection was broken: GOAWAY says so. */
+  failed: boolean = false;
   /** GOAWAY came or went: no new streams. */
   goingAway: boolean = false;
+  /** The last stream whose head was given to the socket. */
+  writtenId: number = 0;
   /** Whether our settings were acknowledged. */
   acknowledged: boolean = false;
   readonly #observer: SessionObserver;
@@ -85,7 +89,6 @@ export class Session implements FrameSink {
   #now: number;
   /** Time from our settings to their acknowledgement, in ms. */
   #roundTrip = 0;
-  #failed = false;
   /** Streams that we reset before anything was read: the server may not know, so they count as open. */
   #unconfirmed = 0;
   #unsentReplies = 0;
@@ -117,7 +120,7 @@ export class Session implements FrameSink {
 
   /** Streams that may begin now. */
   get free(): number {
-    if (this.goingAway || this.#failed || this.streams.lastId >= limits.LAST_STREAM_ID) return 0;
+    if (this.goingAway || this.failed || this.streams.lastId >= limits.LAST_STREAM_ID) return 0;
     return Math.max(0, this.streamLimit - this.streams.count - this.#unconfirmed);
   }
 
@@ -134,7 +137,7 @@ export class Session implements FrameSink {
     try {
       this.#reader.execute(bytes, length);
     } catch (error) {
-      this.#failed = true;
+      this.failed = true;
       if (error instanceof Violation) output.writeGoAway(this.#out, error.code, error.message);
       throw error;
     }
@@ -162,6 +165,7 @@ export class Session implements FrameSink {
     stream.begunKnowing = this.peer.known;
     stream.creditedAt = this.#now;
     output.endHeaders(this.#out, start, stream.id, endStream, this.peer.frameSize);
+    stream.headOctets = this.#out.length - start;
   }
 
   /** Adds a part of the request's body, which must stay as it is until `onSent` tells that it went out. */
@@ -179,7 +183,8 @@ export class Session implements FrameSink {
 
   /** Lets the server send a body of known length without another word; for one that is collected. */
   prepay(stream: H2Stream): void {
-    const increment = windows.prepay(stream, stream.expected);
+    // One octet more: a server without any window may not even send END_STREAM.
+    const increment = windows.prepay(stream, stream.expected + 1);
     if (increment > 0 && stream.state !== CLOSED) output.writeWindowUpdate(this.#out, stream.id, increment);
   }
 
@@ -213,6 +218,7 @@ export class Session implements FrameSink {
   takeOutput(): Buffer | null {
     this.uploads.pump(this.#out, this.peer.frameSize, limits.OUTPUT_HIGH_WATER);
     this.#unsentReplies = 0;
+    this.writtenId = this.streams.lastId;
     return this.#out.take();
   }
 
@@ -320,7 +326,10 @@ export class Session implements FrameSink {
     this.goingAway = true;
     this.#spend(1, "GOAWAY frames");
     this.#observer.onGoAway(code, frames.printable(bytes, start, end, limits.DEBUG_TEXT));
-    const lost = this.streams.list().filter((stream) => stream.id > lastId);
+    const lost = this.streams
+      .list()
+      .filter((stream) => stream.id > lastId)
+      .reverse();
     for (const stream of lost) this.#close(stream);
     for (const stream of lost) this.#observer.onUnprocessed(stream);
   }
@@ -448,7 +457,10 @@ function bodyLength(stream: H2Stream, block: FieldBlock, endStream: boolean): nu
   return endStream && block.contentLength === -1 ? 0 : block.contentLength;
 }
 
-/** The server may send all that is to come: an update would be for nothing. */
+/**
+ * The server may send all that is to come, and has some window left: an update would be for nothing. Without any window
+ * some servers (Apache 2.4) do not even send END_STREAM.
+ */
 function hasWindowForRest(stream: H2Stream): boolean {
-  return stream.expected !== -1 && stream.expected - stream.received <= stream.mayReceive;
+  return stream.expected !== -1 && stream.expected - stream.received < stream.mayReceive;
 }

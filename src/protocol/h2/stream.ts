@@ -38,6 +38,8 @@ export class H2Stream implements ReceiveWindow {
   credit: number = 0;
   creditedAt: number = 0;
 
+  /** Octets of the frames that hold the request's head. */
+  headOctets: number = 0;
   /** Whether our half is open. */
   sending: boolean = false;
   /** The last part of the body is in the queue. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { BodyFacts, ConnectionOwner, Exchange } from "../../../src/connection/connection.ts";
 import { Http1Connection } from "../../../src/connection/http1/connection.ts";
-import { SocketReader } from "../../../src/connection/http1/reader.ts";
+import { SocketReader } from "../../../src/connection/reader.ts";
 import { type HTTPError, IncompleteRead, ProtocolError } from "../../../src/core/errors.ts";
 import { CoarseTimers } from "../../../src/core/timers.ts";
 import { RequestHead } from "../../../src/protocol/request-head.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { BodyCollector } from "../../../src/connection/http1/collector.ts";
+import { BodyCollector } from "../../src/connection/collector.ts";
 
 describe("BodyCollector", () => {
   it("property: collects what was added, of known length or not", () => {

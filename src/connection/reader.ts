@@ -45,6 +45,15 @@ export class SocketReader {
     });
   }
 
+  /** Gives what came so far to `receiver`, and from now on everything: to one whose peer may speak first. */
+  attach(receiver: ByteReceiver, socket: Socket): void {
+    this.receiver = receiver;
+    const early = this.#early;
+    this.#early = [];
+    for (const bytes of early) if (!receiver.onBytes(bytes, bytes.length)) return;
+    if (early.length > 0) socket.resume();
+  }
+
   /** Whether the peer spoke before it was asked. */
   get hasEarlyBytes(): boolean {
     return this.#early.length > 0;

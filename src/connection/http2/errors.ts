@@ -1,0 +1,48 @@
+/** What happens to an HTTP/2 stream, as the errors that callers see. */
+
+import { type HTTPErrorOptions, ProtocolError } from "../../core/errors.ts";
+import { codeName, REFUSED_STREAM } from "../../protocol/h2/frames.ts";
+import type { Violation } from "../../protocol/h2/violation.ts";
+
+/** The server broke a rule; `violation` says which. */
+export function violationError(violation: Violation, options: HTTPErrorOptions = {}): ProtocolError {
+  const { message, code, scope } = violation;
+  const what = scope === "connection" ? "the connection" : "the stream";
+  return new ProtocolError(
+    `The server broke a rule of HTTP/2: ${message}. (${what} ended with ${codeName(code)})`,
+    {
+      h2Code: code,
+      ...options,
+    },
+  );
+}
+
+/** The server has reset the stream. */
+export function resetError(code: number, options: HTTPErrorOptions = {}): ProtocolError {
+  const processed = code === REFUSED_STREAM ? { processed: false } : {};
+  return new ProtocolError(`The server reset the stream: ${codeName(code)}`, {
+    h2Code: code,
+    ...processed,
+    ...options,
+  });
+}
+
+/** The server has ended the connection and says that it did not process the stream. */
+export function unprocessedError(code: number, text: string): ProtocolError {
+  const said = text === "" ? "" : `, saying ${JSON.stringify(text)}`;
+  return new ProtocolError(
+    `The server closed the connection before it processed the request: ${codeName(code)}${said}`,
+    {
+      h2Code: code,
+      processed: false,
+      phase: "head",
+    },
+  );
+}
+
+/** The connection broke while the stream was open. */
+export function brokenError(inBody: boolean, what: string, cause: unknown): ProtocolError {
+  const where = inBody ? "Connection broken" : "Connection aborted";
+  const options = { phase: inBody ? "body" : "head" } as const;
+  return new ProtocolError(`${where}: ${what}`, cause === undefined ? options : { ...options, cause });
+}

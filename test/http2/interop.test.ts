@@ -1,0 +1,268 @@
+/** HTTP/2 with real servers: what every user does with every one of them. */
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import http from "node:http";
+import http2 from "node:http2";
+import https from "node:https";
+import type { AddressInfo } from "node:net";
+import { after, before, describe, it } from "node:test";
+import { PoolManager, type PoolManagerOptions } from "../../src/index.ts";
+import { makeAuthority } from "../kit/certificates.ts";
+import { type Daemon, skipWithout } from "../kit/daemon.ts";
+import { BIG, H2_SERVERS, nginxH2, SMALL } from "../kit/h2-servers.ts";
+import { leakGate } from "../kit/leak-gate.ts";
+import { startMicrosocks, startTinyproxy } from "../kit/proxies.ts";
+
+leakGate();
+
+async function identity(): Promise<{ cert: string; key: string; options: PoolManagerOptions }> {
+  const authority = await makeAuthority();
+  const tls = await authority.issue({ names: ["localhost"], ips: ["127.0.0.1"] });
+  return { ...tls, options: { http2: true, caCertData: authority.cert, retries: false } };
+}
+
+for (const server of H2_SERVERS) {
+  describe(`HTTP/2 with ${server.name}`, { skip: skipWithout(...server.commands) }, () => {
+    let daemon: Daemon;
+    let options: PoolManagerOptions;
+    let url: string;
+
+    before(async () => {
+      const { options: its, ...tls } = await identity();
+      options = its;
+      daemon = await server.start(tls);
+      url = `https://localhost:${daemon.ports[0]}`;
+    });
+
+    after(() => daemon?.stop());
+
+    it("GET, HEAD, 404, and a body of 1 MiB, collected and streamed", async () => {
+      await using manager = new PoolManager(options);
+      const small = await manager.request("GET", `${url}/small.txt`);
+      assert.equal(small.version, 20);
+      assert.equal(small.reason, "");
+      assert.equal(String(small.data), SMALL);
+      const head = await manager.request("HEAD", `${url}/small.txt`);
+      assert.deepEqual([head.status, head.data.length], [200, 0]);
+      assert.ok((await manager.request("GET", `${url}/nothing`)).status >= 200);
+      const big = await manager.request("GET", `${url}/big.bin`);
+      assert.ok(big.data.equals(BIG));
+      const streamed = await manager.request("GET", `${url}/big.bin`, { preloadContent: false });
+      const parts: Buffer[] = [];
+      for await (const part of streamed.stream(65_536)) parts.push(Buffer.from(part));
+      assert.ok(Buffer.concat(parts).equals(BIG));
+      assert.equal(manager.stats().created, 1);
+    });
+
+    it("an upload of 1 MiB, from memory and from a source", async () => {
+      await using manager = new PoolManager(options);
+      const { path, statuses, echoes } = server.upload;
+      for (const [at, body] of [BIG, pieces()].entries()) {
+        const answer = await manager.request("POST", url + path, { body });
+        assert.equal(answer.status, statuses[at]);
+        if (echoes) assert.ok(answer.data.equals(BIG));
+      }
+      const after = await manager.request("GET", `${url}/small.txt`);
+      assert.equal(String(after.data), SMALL);
+    });
+
+    it("a hundred at once, and none of them gets another's answer", async () => {
+      await using manager = new PoolManager({ ...options, maxsize: 4 });
+      const paths = Array.from({ length: 100 }, (_unused, at) => (at % 10 === 0 ? "/big.bin" : "/small.txt"));
+      const answers = await Promise.all(paths.map((path) => manager.request("GET", url + path)));
+      for (const [at, { data }] of answers.entries()) {
+        assert.equal(data.length, paths[at] === "/big.bin" ? BIG.length : SMALL.length);
+      }
+      assert.ok(manager.stats().created <= 4);
+    });
+
+    it("aborts in the middle of bodies leave the connection as good as before", async () => {
+      await using manager = new PoolManager(options);
+      await manager.request("GET", `${url}/small.txt`);
+      for (let count = 0; count < 30; count++) {
+        const answer = await manager.request("GET", `${url}/big.bin`, { preloadContent: false });
+        await answer.close();
+      }
+      const last = await manager.request("GET", `${url}/big.bin`);
+      assert.ok(last.data.equals(BIG));
+    });
+  });
+}
+
+async function* pieces(): AsyncGenerator<Buffer> {
+  for (let at = 0; at < BIG.length; at += 50_000) yield BIG.subarray(at, at + 50_000);
+}
+
+describe("HTTP/2 with node:http2", () => {
+  let server: http2.Http2SecureServer;
+  let options: PoolManagerOptions;
+  let url: string;
+  const sessions = new Set<http2.ServerHttp2Session>();
+
+  before(async () => {
+    const { options: its, cert, key } = await identity();
+    options = its;
+    server = http2.createSecureServer({ cert, key, allowHTTP1: true });
+    server.on("session", (session) => {
+      sessions.add(session);
+      session.on("close", () => sessions.delete(session));
+    });
+    server.on("request", (request, response) => {
+      if (request.url === "/trailers") {
+        response.addTrailers({ "x-sum": "abc" });
+        response.end("with trailers");
+      } else if (request.url === "/early-hints") {
+        response.writeEarlyHints({ link: "</a.css>; rel=preload" });
+        response.end("hinted");
+      } else if (request.url === "/http11" && request.httpVersionMajor === 2) {
+        response.stream.close(http2.constants.NGHTTP2_HTTP_1_1_REQUIRED);
+      } else if (request.url === "/echo") request.pipe(response);
+      else response.end(`${request.httpVersion} ${request.headers["x-a"] ?? ""}`);
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    url = `https://localhost:${(server.address() as AddressInfo).port}`;
+  });
+
+  after(() => {
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+
+  it("trailers, early hints, echoes and Expect", async () => {
+    await using manager = new PoolManager(options);
+    const trailers = await manager.request("GET", `${url}/trailers`);
+    assert.equal(trailers.trailers?.get("x-sum"), "abc");
+    const seen: number[] = [];
+    const hinted = await manager.request("GET", `${url}/early-hints`, {
+      onInformational: ({ status }) => seen.push(status),
+    });
+    assert.deepEqual([seen, String(hinted.data)], [[103], "hinted"]);
+    const echo = await manager.request("PUT", `${url}/echo`, {
+      body: pieces(),
+      headers: { Expect: "100-continue" },
+    });
+    assert.ok(echo.data.equals(BIG));
+    assert.equal(manager.stats().created, 1);
+  });
+
+  it("without `http2` the same server is spoken to in HTTP/1.1", async () => {
+    await using manager = new PoolManager({ ...options, http2: false });
+    const answer = await manager.request("GET", `${url}/`, { headers: { "X-A": "1" } });
+    assert.deepEqual([answer.version, String(answer.data)], [11, "1.1 1"]);
+  });
+
+  it("a request that it wants in HTTP/1.1 gets that, and so does the next one", async () => {
+    await using manager = new PoolManager(options);
+    assert.equal((await manager.request("GET", `${url}/`)).version, 20);
+    const answer = await manager.request("POST", `${url}/http11`, { body: "x" });
+    assert.deepEqual([answer.version, String(answer.data)], [11, "1.1 "]);
+    assert.equal((await manager.request("GET", `${url}/`)).version, 11);
+  });
+
+  it("a plain server has its answer in the error of prior knowledge", async () => {
+    await using manager = new PoolManager({ ...options, http2: "prior-knowledge" });
+    const plain = http.createServer((_request, response) => response.end("hello")).listen(0, "127.0.0.1");
+    await once(plain, "listening");
+    const { port } = plain.address() as AddressInfo;
+    await assert.rejects(
+      manager.request("GET", `http://127.0.0.1:${port}/`),
+      /answered in HTTP\/1\.1 although h2 was agreed: HTTP\/1\.1 400/,
+    );
+    plain.closeAllConnections();
+    plain.close();
+  });
+
+  it("a server that offers HTTP/1.1 alone gets it, unless HTTP/2 is insisted on", async () => {
+    const { cert, key } = await identity();
+    const plain = https
+      .createServer({ cert, key }, (_request, response) => response.end("one"))
+      .listen(0, "127.0.0.1");
+    await once(plain, "listening");
+    const target = `https://localhost:${(plain.address() as AddressInfo).port}/`;
+    await using manager = new PoolManager(options);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => manager.request("GET", target)));
+    assert.ok(answers.every(({ version }) => version === 11));
+    await using insisting = new PoolManager({ ...options, http2: "prior-knowledge" });
+    await assert.rejects(insisting.request("GET", target), /SSL|ALPN|alert|agree/i);
+    plain.closeAllConnections();
+    plain.close();
+  });
+
+  it("through an HTTP proxy's tunnel and a SOCKS proxy", {
+    skip: skipWithout("tinyproxy", "microsocks"),
+  }, async () => {
+    await using tinyproxy = await startTinyproxy();
+    await using microsocks = await startMicrosocks();
+    for (const proxy of [`http://127.0.0.1:${tinyproxy.port}`, `socks5h://127.0.0.1:${microsocks.port}`]) {
+      await using manager = new PoolManager({ ...options, proxy });
+      const answers = await Promise.all(Array.from({ length: 30 }, () => manager.request("GET", `${url}/`)));
+      assert.ok(answers.every(({ version }) => version === 20));
+      assert.equal(manager.stats().created, 1);
+      const echo = await manager.request("POST", `${url}/echo`, { body: BIG });
+      assert.ok(echo.data.equals(BIG));
+    }
+  });
+
+  it("a GOAWAY while requests come and go loses none of them", async () => {
+    await using manager = new PoolManager(options);
+    let open = true;
+    let answers = 0;
+    const worker = async (): Promise<void> => {
+      while (open) {
+        const { status } = await manager.request("GET", `${url}/`);
+        assert.equal(status, 200);
+        answers++;
+      }
+    };
+    const workers = Array.from({ length: 20 }, worker);
+    for (let round = 0; round < 20; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      for (const session of sessions) session.close();
+    }
+    open = false;
+    await Promise.all(workers);
+    assert.ok(answers > 100, `${answers} answers`);
+    assert.ok(manager.stats().created > 5, `${manager.stats().created} connections`);
+  });
+});
+
+describe("HTTP/2 with a stock nginx", { skip: skipWithout("nginx") }, () => {
+  it("that says GOAWAY after every thousand requests loses none of 20,000", async () => {
+    const { options, ...tls } = await identity();
+    await using daemon = await nginxH2().start(tls);
+    await using manager = new PoolManager(options);
+    const url = `https://localhost:${daemon.ports[0]}/small.txt`;
+    let begun = 0;
+    const worker = async (): Promise<void> => {
+      while (begun++ < 20_000) {
+        const { status, data } = await manager.request("GET", url);
+        assert.deepEqual([status, data.length], [200, SMALL.length]);
+      }
+    };
+    await Promise.all(Array.from({ length: 50 }, worker));
+    const { created } = manager.stats();
+    assert.ok(created >= 20 && created <= 45, `${created} connections`);
+  });
+
+  it("of 8 streams gets no more than 8 at once, on no more than `maxsize` connections", async () => {
+    const { options, ...tls } = await identity();
+    await using daemon = await nginxH2({ streams: 8 }).start(tls);
+    await using manager = new PoolManager({ ...options, maxsize: 2 });
+    const url = `https://localhost:${daemon.ports[0]}/small.txt`;
+    for (let round = 0; round < 3; round++) {
+      const answers = await Promise.all(Array.from({ length: 200 }, () => manager.request("GET", url)));
+      assert.ok(answers.every(({ data }) => data.length === SMALL.length));
+    }
+    assert.ok(manager.stats().created <= 2);
+  });
+
+  it("is spoken to over plain TCP by prior knowledge", async () => {
+    const { options, ...tls } = await identity();
+    await using daemon = await nginxH2({ plain: true }).start(tls);
+    await using manager = new PoolManager({ ...options, http2: "prior-knowledge" });
+    const answer = await manager.request("GET", `http://127.0.0.1:${daemon.ports[0]}/small.txt`);
+    assert.deepEqual([answer.version, String(answer.data)], [20, SMALL]);
+  });
+});
