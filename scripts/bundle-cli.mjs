@@ -12,6 +12,6 @@ await build({
   format: "esm",
   target: "node20.19",
   legalComments: "none",
-  external: ["urlpool", "robots-parser", "bullmq", "ioredis", "tough-cookie"],
+  external: ["urlpool", "urlpool/har", "robots-parser", "bullmq", "ioredis", "tough-cookie"],
   logLevel: "warning",
 });

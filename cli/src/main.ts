@@ -3,7 +3,7 @@
 import { createRequire } from "node:module";
 import { EXIT, Failure } from "./failure.ts";
 import { parse } from "./options/parse.ts";
-import { METHODS } from "./options/table.ts";
+import { METHODS } from "./options/spec.ts";
 
 /** Runs the command line; gives the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {

@@ -4,7 +4,7 @@ import { type LookupAddress, lookup as systemLookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import { disableWarnings, type PoolManager, type PoolManagerOptions, proxyFromEnv, Timeout } from "urlpool";
 import { UsageError } from "./failure.ts";
-import type { Values } from "./options/table.ts";
+import type { Values } from "./options/spec.ts";
 
 const CONNECT_TIMEOUT = 10_000;
 const READ_TIMEOUT = 300_000;

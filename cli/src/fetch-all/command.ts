@@ -7,7 +7,7 @@ import { type PoolManager, Timeout } from "urlpool";
 import { onAttemptEnd } from "../attempt-end.ts";
 import { EXIT, UsageError } from "../failure.ts";
 import { makeManager } from "../manager.ts";
-import type { Values } from "../options/table.ts";
+import type { Values } from "../options/spec.ts";
 import { startPictures } from "../pictures/pictures.ts";
 import { requestHeaders } from "../request/outgoing.ts";
 import { ProgressLine } from "../terminal.ts";
@@ -41,9 +41,9 @@ export async function fetchAll(values: Values, args: readonly string[]): Promise
   const earlier = path === null ? ANYTHING : await openEarlier(path, selection, (file) => names.note(file));
   const results = path === null ? new PrintedResults() : await Journal.open(path);
   const summary = new Summary();
-  const pictures = await startPictures(values);
   const stopListening = onAttemptEnd((attempt) => summary.attempt(attempt));
   const manager = managerFor(values);
+  const pictures = await startPictures(values, manager);
   const begin = performance.now();
   try {
     const run = new Run({

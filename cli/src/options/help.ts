@@ -1,16 +1,8 @@
 /** Texts of `--help`, and the tables of the documentation, from the table of options. */
 
 import { EXIT_MEANINGS } from "../failure.ts";
-import {
-  COMMANDS,
-  type Command,
-  letterOf,
-  METHODS,
-  OPTIONS,
-  type OptionName,
-  type OptionSpec,
-  optionsOf,
-} from "./table.ts";
+import { COMMANDS, type Command, METHODS, type OptionName, type OptionSpec } from "./spec.ts";
+import { letterOf, OPTIONS, optionsOf } from "./table.ts";
 
 const WIDTH = 100;
 const COLUMN = 32;

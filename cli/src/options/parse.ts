@@ -2,17 +2,8 @@
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { UsageError } from "../failure.ts";
-import {
-  COMMANDS,
-  type Command,
-  type Kind,
-  letterOf,
-  OPTIONS,
-  type OptionName,
-  type OptionSpec,
-  optionsOf,
-  type Values,
-} from "./table.ts";
+import { COMMANDS, type Command, type Kind, type OptionName, type OptionSpec, type Values } from "./spec.ts";
+import { letterOf, OPTIONS, optionsOf } from "./table.ts";
 
 /** A command as it was written. */
 export interface Invocation {

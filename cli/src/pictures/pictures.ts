@@ -1,8 +1,9 @@
-/** `--waterfall`: what happened, drawn into a file at the end. */
+/** `--har` and `--waterfall`: what happened, written to files at the end. */
 
 import { writeFile } from "node:fs/promises";
+import type { PoolManager } from "urlpool";
 import { EXIT, Failure } from "../failure.ts";
-import type { Values } from "../options/table.ts";
+import type { Values } from "../options/spec.ts";
 
 /** Listens until it writes. */
 export interface Pictures {
@@ -10,10 +11,22 @@ export interface Pictures {
   write(): Promise<void>;
 }
 
-/** Begins to listen, if the options ask for a picture. */
-export async function startPictures(values: Pick<Values, "waterfall">): Promise<Pictures> {
-  const { waterfall: path } = values;
-  if (path === undefined) return { write: async () => {} };
+/** Begins to listen to what `manager` does, as the options ask for it. */
+export async function startPictures(
+  values: Pick<Values, "har" | "waterfall">,
+  manager: PoolManager,
+): Promise<Pictures> {
+  const pictures: Pictures[] = [];
+  if (values.waterfall !== undefined) pictures.push(await startWaterfall(values.waterfall));
+  if (values.har !== undefined) pictures.push(await startHar(values.har, manager));
+  return {
+    write: async () => {
+      for (const picture of pictures) await picture.write();
+    },
+  };
+}
+
+async function startWaterfall(path: string): Promise<Pictures> {
   const [{ Recorder }, { waterfall }] = await Promise.all([
     import("./recorder.ts"),
     import("./waterfall.ts"),
@@ -22,11 +35,26 @@ export async function startPictures(values: Pick<Values, "waterfall">): Promise<
   return {
     write: async () => {
       recorder.stop();
-      try {
-        await writeFile(path, waterfall(recorder.bars, recorder.dropped));
-      } catch (cause) {
-        throw new Failure(`cannot write ${path}: ${(cause as Error).message}`, EXIT.write, { cause });
-      }
+      await writePicture(path, waterfall(recorder.bars, recorder.dropped));
     },
   };
+}
+
+async function startHar(path: string, manager: PoolManager): Promise<Pictures> {
+  const { recordHar } = await import("urlpool/har");
+  const recorder = recordHar(manager);
+  return {
+    write: async () => {
+      recorder.stop();
+      await writePicture(path, `${JSON.stringify(recorder, null, 2)}\n`);
+    },
+  };
+}
+
+async function writePicture(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text);
+  } catch (cause) {
+    throw new Failure(`cannot write ${path}: ${(cause as Error).message}`, EXIT.write, { cause });
+  }
 }

@@ -4,7 +4,7 @@ import type { Job } from "bullmq";
 import { EXIT, UsageError } from "../failure.ts";
 import type { Result } from "../fetch-all/result.ts";
 import { linesOf, readTasks, type Task } from "../fetch-all/task.ts";
-import type { Values } from "../options/table.ts";
+import type { Values } from "../options/spec.ts";
 import { countText } from "../terminal.ts";
 import { connect, type JobData, type RunQueue } from "./connect.ts";
 

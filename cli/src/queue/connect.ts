@@ -5,7 +5,7 @@ import type { Redis } from "ioredis";
 import { EXIT, Failure, optionalPackage, UsageError } from "../failure.ts";
 import type { Result } from "../fetch-all/result.ts";
 import type { Task } from "../fetch-all/task.ts";
-import type { Values } from "../options/table.ts";
+import type { Values } from "../options/spec.ts";
 
 /** What a job carries: its task, and where redirects have led it. */
 export interface JobData {

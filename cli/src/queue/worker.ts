@@ -9,7 +9,7 @@ import { type Fetcher, firstJob, hostOf, type Try } from "../fetch-all/fetcher.t
 import { NamesByKey } from "../fetch-all/names-taken.ts";
 import { type Outcome, type Result, resultFor } from "../fetch-all/result.ts";
 import { Summary } from "../fetch-all/summary.ts";
-import type { Values } from "../options/table.ts";
+import type { Values } from "../options/spec.ts";
 import { startPictures } from "../pictures/pictures.ts";
 import { bytesText, countText, ProgressLine } from "../terminal.ts";
 import { connect, type JobData, type RunQueue, type RunWorker } from "./connect.ts";
@@ -34,8 +34,8 @@ export async function work(values: Values): Promise<number> {
   const run = await connect(values);
   const slots = new Slots(run.redis, run.run, values.delay ?? DELAY);
   const manager = managerFor(values);
+  const pictures = await startPictures(values, manager);
   const summary = new Summary();
-  const pictures = await startPictures(values);
   const stopListening = onAttemptEnd((attempt) => summary.attempt(attempt));
   const begin = performance.now();
   try {

@@ -2,10 +2,11 @@
 
 import { join } from "node:path";
 import { type HTTPResponse, type PoolManager, Retry } from "urlpool";
+import type { JarFile } from "../cookies.ts";
 import { EXIT, Failure, UsageError } from "../failure.ts";
 import { makeManager } from "../manager.ts";
 import { fileNameOf } from "../names.ts";
-import type { Values } from "../options/table.ts";
+import type { Values } from "../options/spec.ts";
 import { startPictures } from "../pictures/pictures.ts";
 import { bytesText, durationText, harmless, ProgressLine, paintFor } from "../terminal.ts";
 import { errorLine, exitCodeOf } from "./errors.ts";
@@ -43,6 +44,7 @@ class RequestCommand {
   readonly #progress = new ProgressLine(process.stderr);
   readonly #interrupted = new AbortController();
   #outgoing!: Outgoing;
+  #cookies: JarFile | null = null;
 
   constructor(method: string, values: Values) {
     this.#method = method;
@@ -52,8 +54,10 @@ class RequestCommand {
 
   /** The exit code is that of the last failure. */
   async all(urls: readonly string[]): Promise<number> {
+    const path = this.#values["cookie-jar"];
+    this.#cookies = path === undefined ? null : await (await import("../cookies.ts")).openJar(path);
     this.#outgoing = await outgoing(this.#method, this.#values);
-    const pictures = await startPictures(this.#values);
+    const pictures = await startPictures(this.#values, this.#manager);
     const stopTelling = this.#values.verbose ? (await import("./verbose.ts")).tell(process.stderr) : () => {};
     const stop = (): void => this.#interrupted.abort(new Failure("interrupted", EXIT.interrupted));
     process.once("SIGINT", stop);
@@ -65,6 +69,7 @@ class RequestCommand {
     process.removeListener("SIGINT", stop);
     await this.#manager.close();
     stopTelling();
+    await this.#cookies?.save();
     await pictures.write();
     return code;
   }
@@ -94,6 +99,7 @@ class RequestCommand {
     return this.#manager.urlopen(this.#method, withQuery(url, query), {
       headers,
       body,
+      cookieJar: this.#cookies?.jar ?? null,
       preloadContent: false,
       decodeContent: compressed,
       redirect: location,

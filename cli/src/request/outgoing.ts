@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { HTTPHeaderDict, makeHeaders, type RequestBody, SKIP_HEADER } from "urlpool";
 import { EXIT, Failure, UsageError } from "../failure.ts";
-import type { Values } from "../options/table.ts";
+import type { Values } from "../options/spec.ts";
 
 /** What every request of a command sends. */
 export interface Outgoing {

@@ -7,12 +7,13 @@ import { describe, it } from "node:test";
 import { EXIT, EXIT_MEANINGS, UsageError } from "../../src/failure.ts";
 import { helpOf, markdown, overview } from "../../src/options/help.ts";
 import { parse } from "../../src/options/parse.ts";
-import { COMMANDS, letterOf, OPTIONS, optionsOf } from "../../src/options/table.ts";
+import { COMMANDS } from "../../src/options/spec.ts";
+import { letterOf, OPTIONS, optionsOf } from "../../src/options/table.ts";
 import { ROOT, run } from "../kit.ts";
 
 /** The options that users of curl guess. */
 const GUESSED = `-H -d --data-raw -F --json -u -x --noproxy -o -O -L -k --cacert -E -m --connect-timeout --retry --resolve
-  --unix-socket -4 -6 -v -s -i -I -w --fail --compressed --waterfall`;
+  --unix-socket -4 -6 -v -s -i -I -w --fail --compressed --cookie-jar --har --waterfall`;
 
 describe("the table of options", () => {
   it("has what users of curl guess, in get or post", () => {

@@ -203,6 +203,85 @@ describe("what is printed", { concurrency: 2 }, () => {
     assert.match(err, /\* connection #1 to 127\.0\.0\.1:\d+: dns [\d.]+ ms, connect [\d.]+ ms\n/);
 
     assert.equal(origin.connections.length, 1);
+    assert.match(err, /\* connection #1; http\/1\.1 to 127\.0\.0\.1, [^\n]+\n> GET \/1 HTTP\/1\.1\n> Host: /);
+    assert.match(
+      err,
+      /\* connection #1 used again; [^\n]+\n> GET \/2 HTTP\/1\.1\n[\s\S]*\n< HTTP\/1\.1 200 OK\n< Content-Length: 1\n/,
+    );
+    assert.doesNotMatch((await run(["get", "-v", "-u", "ada:secret", origin.url])).err, /secret|YWRh/);
+  });
+});
+
+describe("cookies", { concurrency: 2 }, () => {
+  it("are kept in curl's file format between runs, and go where they belong", async () => {
+    await using folder = await temporaryFolder();
+    const jar = join(folder.path, "jar");
+    await using origin = await startHttp(({ target, header }) => {
+      if (target === "/set") {
+        const cookies = ["s=1; HttpOnly", "p=2; Path=/deep; Max-Age=3600", "d=3; Domain=other.example"];
+        return { headers: { "Set-Cookie": cookies } };
+      }
+      return header("cookie") ?? "none";
+    });
+    const here = ["--resolve", "*:*:127.0.0.1"];
+    const at = (host: string, path: string): string => `http://${host}:${origin.port}${path}`;
+    const { code, err } = await run(["get", ...here, "-c", jar, at("a.example", "/set")]);
+    assert.deepEqual([code, err], [0, ""]);
+    const file = await readFile(jar, "utf8");
+    assert.match(file, /^# Netscape HTTP Cookie File\n/);
+    assert.match(file, /^#HttpOnly_a\.example\tFALSE\t\/\tFALSE\t0\ts\t1$/m);
+    assert.match(file, /^a\.example\tFALSE\t\/deep\tFALSE\t\d{10}\tp\t2$/m);
+    assert.doesNotMatch(file, /other/);
+    const sent = async (host: string, path: string): Promise<string> =>
+      (await run(["get", ...here, "--cookie-jar", jar, at(host, path)])).text;
+    assert.deepEqual(
+      [await sent("a.example", "/"), await sent("a.example", "/deep/x"), await sent("b.a.example", "/")],
+      ["s=1", "p=2; s=1", "none"],
+    );
+  });
+});
+
+describe("pictures", { concurrency: 2 }, () => {
+  it("of real requests: a lane for the connection, a bar for each try; an archive without credentials", async () => {
+    await using folder = await temporaryFolder();
+    const [svg, har] = [join(folder.path, "w.svg"), join(folder.path, "h.har")];
+    await using origin = await startHttp(({ target }) =>
+      target === "/a" ? { status: 302, headers: { Location: "/b" } } : target,
+    );
+    const args = [
+      "get",
+      "-L",
+      "-u",
+      "ada:secret",
+      "--waterfall",
+      svg,
+      "--har",
+      har,
+      `${origin.url}/a`,
+      `${origin.url}/c`,
+    ];
+    assert.equal((await run(args)).code, 0);
+    const picture = await readFile(svg, "utf8");
+    assert.match(picture, /Waterfall: 3 requests in /);
+    const titles = [...picture.matchAll(/<title>(GET [^<]*)<\/title>/g)].map(([, title]) =>
+      title!.split("\n"),
+    );
+    assert.deepEqual(
+      titles.map(([url]) => url!.slice(-2)),
+      ["/a", "/b", "/c"],
+    );
+    assert.match(titles[0]![2]!, /^connection #1, new; .*connect /);
+    assert.match(titles[2]![2]!, /^connection #1, used again; /);
+    const archive = await readFile(har, "utf8");
+    const { log } = JSON.parse(archive) as {
+      log: { version: string; entries: { response: { status: number } }[] };
+    };
+    assert.deepEqual(
+      [log.version, log.entries.map(({ response }) => response.status)],
+      ["1.2", [302, 200, 200]],
+    );
+    assert.doesNotMatch(archive + picture, /secret|YWRh/);
+    assert.equal((await run(["get", "--waterfall", join(svg, "below"), origin.url])).code, 23);
   });
 });
 
