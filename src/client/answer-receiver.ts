@@ -110,8 +110,9 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     return releaseConn === false && this.#response !== null;
   }
 
-  onStart(stream: Stream): void {
+  onStart(stream: Stream): number {
     this.readTimeout = this.#owner.onStarted(stream);
+    return this.#owner.stopwatch.grantedAt;
   }
 
   onSent(sent: number, done: boolean): void {
@@ -216,9 +217,9 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
   #collect(response: HTTPResponse, facts: BodyFacts): void {
     this.#response = response;
     const { decodeContent, maxDecodedSize, allowTruncated } = this.#settings;
-    // Transfer codings lie outside the content codings, and are not the caller's to keep.
-    const codings = [...(decodeContent ? this.#contentCodings : NONE), ...this.#transferCodings];
-    if (codings.length === 0 || facts.bodyLength === 0) {
+    const content = decodeContent ? this.#contentCodings : NONE;
+    const transfer = this.#transferCodings;
+    if (content.length + transfer.length === 0 || facts.bodyLength === 0) {
       if (decodeContent) this.#mostBytes = maxDecodedSize;
       return;
     }
@@ -227,7 +228,8 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
       allowTruncated,
       maxDecodedSize: decodeContent ? maxDecodedSize : Number.POSITIVE_INFINITY,
     };
-    this.#decoder = new CollectingDecoder(codings, options, this, this.#clock);
+    // Transfer codings lie outside the content codings, and are not the caller's to keep.
+    this.#decoder = new CollectingDecoder([...content, ...transfer], options, this, this.#clock);
   }
 
   /** The caller gets the response now, and its body as it comes. */

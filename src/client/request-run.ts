@@ -15,7 +15,7 @@ import { sourceError } from "../connection/upload-source.ts";
 import type { Clock } from "../core/clock.ts";
 import { HTTPError } from "../core/errors.ts";
 import { type RequestStartMessage, trace } from "../core/trace.ts";
-import { Link } from "../pool/linked-list.ts";
+import { ListNode } from "../pool/linked-list.ts";
 import { Attempt, type AttemptContext, type Settler } from "./attempt.ts";
 import { type CookieJarLike, cookiesFor, keepCookies, siteContext, withCookies } from "./cookies.ts";
 import { addCallers, keepAnswer } from "./failure.ts";
@@ -88,7 +88,7 @@ let lastId = 0;
 function ignore(): void {}
 
 /** One request under way. */
-class RequestRun implements AttemptContext, Settler, Stoppable {
+class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable {
   readonly id: number = ++lastId;
   readonly calledAt: string | null = callSite(runRequest);
   readonly plan: RequestPlan;
@@ -100,7 +100,6 @@ class RequestRun implements AttemptContext, Settler, Stoppable {
   /** Of the jar, for the next attempt. */
   #cookies = "";
   readonly #guard: Guard | null;
-  readonly #link: Link<Stoppable> = new Link<Stoppable>(this);
   /** Where the caller's functions run; `null` where there are none. */
   readonly #context: AsyncResource | null;
   #request: OutgoingRequest | null = null;
@@ -123,6 +122,7 @@ class RequestRun implements AttemptContext, Settler, Stoppable {
     resolve: (response: HTTPResponse) => void,
     reject: (error: unknown) => void,
   ) {
+    super();
     const { signal, deadline, retries } = call.settings;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -139,7 +139,7 @@ class RequestRun implements AttemptContext, Settler, Stoppable {
   }
 
   start(): void {
-    this.#router.commons.begin(this.#link);
+    this.#router.commons.begin(this);
     if (trace.requestStart.hasSubscribers) trace.requestStart.publish(this.#facts());
     if (this.plan.nextHop !== null || this.#needsBody || this.plan.call.settings.cookieJar !== null) {
       this.#walkOn(null);
@@ -248,7 +248,11 @@ class RequestRun implements AttemptContext, Settler, Stoppable {
 
   /** The request of the next attempt, with the fields that the caller's hook gives it. */
   #makeRequest(call: Call = this.plan.call): void {
-    this.#request = this.#described(() => makeRequest(this.#hooked(call), this.plan.hop!));
+    try {
+      this.#request = makeRequest(this.#hooked(call), this.plan.hop!);
+    } catch (error) {
+      throw this.plan.describe(error);
+    }
   }
 
   #hooked(call: Call): Call {
@@ -282,14 +286,6 @@ class RequestRun implements AttemptContext, Settler, Stoppable {
     response.retries = this.plan.retries;
     if (settings.onResponse === null) return;
     tellResponse(settings, response, { method, url: this.plan.url, attempt: this.plan.attempts });
-  }
-
-  #described<T>(make: () => T): T {
-    try {
-      return make();
-    } catch (error) {
-      throw this.plan.describe(error);
-    }
   }
 
   /** A stream may fail at any time, read or not: its error ends the request, and never the process. */
@@ -373,7 +369,7 @@ class RequestRun implements AttemptContext, Settler, Stoppable {
     this.#made?.discard?.();
     this.plan.call.body?.discard?.();
     this.#guard?.end();
-    this.#router.commons.end(this.#link);
+    this.#router.commons.end(this);
   }
 
   traceEnd(response: HTTPResponse): void {

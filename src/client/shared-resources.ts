@@ -3,13 +3,16 @@
 import { type Clock, ProcessHold, systemClock } from "../core/clock.ts";
 import { CoarseTimers } from "../core/timers.ts";
 import { ConnectionBudget } from "../pool/budget.ts";
-import { type Link, LinkedList } from "../pool/linked-list.ts";
+import { LinkedList, type ListNode } from "../pool/linked-list.ts";
 import { noCounters, type PoolCounters } from "../pool/pool.ts";
 import type { Stoppable } from "./guard.ts";
 import { ProtocolMemory } from "./protocol-memory.ts";
 
 /** A program does not end while a request of its own is pending. Virtual time holds nothing. */
 const hold = new ProcessHold();
+
+/** A request under way, as a member of the list of all. */
+export type RunningRequest = ListNode & Stoppable;
 
 /** One per manager, or per pool that stands alone. */
 export class Commons {
@@ -22,7 +25,7 @@ export class Commons {
   /** Requests sent again silently. */
   resent: number = 0;
   /** The requests under way, their bodies included. */
-  readonly #running = new LinkedList<Link<Stoppable>>();
+  readonly #running = new LinkedList<RunningRequest>();
   #waiting: (() => void)[] = [];
   #sweeping = false;
 
@@ -34,7 +37,7 @@ export class Commons {
   }
 
   /** A request has begun. */
-  begin(request: Link<Stoppable>): void {
+  begin(request: RunningRequest): void {
     this.#running.push(request);
     if (this.clock === systemClock) hold.begin();
   }
@@ -45,7 +48,7 @@ export class Commons {
   }
 
   /** A request has ended, with its body. */
-  end(request: Link<Stoppable>): void {
+  end(request: RunningRequest): void {
     request.unlink();
     if (this.#running.size > 0) return;
     if (this.#sweeping) this.sweep();
@@ -57,7 +60,7 @@ export class Commons {
 
   /** Ends every request under way: each one fails with what `reasonOf` gives it. */
   stopAll(reasonOf: () => unknown): void {
-    for (const { value: request } of [...this.#running]) request.stop(reasonOf());
+    for (const request of [...this.#running]) request.stop(reasonOf());
   }
 
   /** Pools have been dropped: their timers go when the last request has ended. */

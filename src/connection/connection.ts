@@ -38,8 +38,11 @@ export interface Exchange {
   readonly parks: boolean;
   /** Longest silence of the server in ms; `Infinity` for no limit. */
   readonly readTimeout: number;
-  /** The request goes on the wire now; `stream` is what `start` gives: the answer may come before that returns. */
-  onStart(stream: Stream): void;
+  /**
+   * The request goes on the wire now; `stream` is what `start` gives: the answer may come before that returns. Returns the
+   * clock's time: one look at it is enough.
+   */
+  onStart(stream: Stream): number;
   /** `sent` bytes of the request body have been given to the socket; `done`: all of it. */
   onSent(sent: number, done: boolean): void;
   /** `received` bytes of the response body have come. */
@@ -112,8 +115,8 @@ export interface Connection {
   readonly open: number;
   /** The server's `Keep-Alive: timeout=` in ms; `null` where it gave none. */
   readonly keepAliveHint: number | null;
-  /** Begins an exchange; only while `free` is above 0. `now`: the clock's. */
-  start(exchange: Exchange, now?: number): Stream;
+  /** Begins an exchange; only while `free` is above 0. */
+  start(exchange: Exchange): Stream;
   /** Takes no new exchanges; closes when the last one has ended. */
   retire(): void;
   /** Closes it at once; exchanges under way fail with `error`, or silently without. */

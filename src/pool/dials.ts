@@ -152,6 +152,7 @@ export class Dials {
 
   /** Nobody waits: the next burst begins anew. */
   resetPace(): void {
+    if (this.#begun === 0) return;
     this.#mayBegin = 1;
     this.#begun = 0;
     this.#pacing?.cancel();

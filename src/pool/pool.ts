@@ -172,16 +172,16 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
 
   /** Gives what is free of `member` to those who wait. */
   #serve(member: PooledConnection): void {
-    for (;;) {
-      if (member.connection.free === 0) break;
-      const waiter = this.#waiting.first;
-      if (waiter === null) break;
-      this.#waiting.leave(waiter);
-      this.#disown(waiter);
-      this.#grant(member, waiter);
-      if (member.state === "dead") return;
+    let waiter = this.#waiting.first;
+    if (waiter === null || member.connection.free === 0) this.#settle(member);
+    else {
+      do {
+        this.#waiting.leave(waiter);
+        this.#disown(waiter);
+        this.#grant(member, waiter);
+        waiter = this.#waiting.first;
+      } while (waiter !== null && member.state !== "dead" && member.connection.free > 0);
     }
-    this.#settle(member);
     this.pump();
   }
 

@@ -111,11 +111,11 @@ export class Http1Connection
     return this.#read === "idle" && (this.#write === "idle" || this.#write === "flushing") ? 0 : 1;
   }
 
-  start(exchange: Exchange, now?: number): Stream {
+  start(exchange: Exchange): Stream {
     this.exchanges++;
     this.#exchange = exchange;
     this.#read = "head";
-    if (this.#polled) this.#send(exchange, now);
+    if (this.#polled) this.#send(exchange);
     else {
       this.#write = "held";
       this.#barrier.add(this);
@@ -321,8 +321,8 @@ export class Http1Connection
     if (part !== null) this.#give(part, false);
   }
 
-  #send(exchange: Exchange, now?: number): void {
-    exchange.onStart(this);
+  #send(exchange: Exchange): void {
+    const now = exchange.onStart(this);
     this.#parser.start(exchange.head.method === "HEAD");
     this.#sender.send(exchange);
     if (this.#exchange === exchange) this.#readTimer.start(exchange.readTimeout, now);

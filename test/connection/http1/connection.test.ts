@@ -69,7 +69,7 @@ class Bench implements ConnectionOwner {
       readTimeout: Number.POSITIVE_INFINITY,
       expectContinue: false,
       parks: false,
-      onStart: () => {},
+      onStart: () => this.clock.now(),
       onSent: () => {},
       onReceived: () => {},
       onInformational: (head: ResponseHead) => this.log.push(`informational ${head.status}`),

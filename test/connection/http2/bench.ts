@@ -54,8 +54,9 @@ export class Sent implements Exchange {
     });
   }
 
-  onStart(): void {
+  onStart(): number {
     this.starts++;
+    return 0;
   }
 
   onSent(sent: number, done: boolean): void {
