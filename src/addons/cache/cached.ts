@@ -35,6 +35,8 @@ import { followed } from "./redirects.ts";
 export interface CacheBase {
   headers?: HeaderSource | null | undefined;
   readonly connectionPoolKw?: PoolManager["connectionPoolKw"] | undefined;
+  /** Of a pool, which takes paths for URLs. */
+  readonly origin?: string | undefined;
   urlopen(method: string, url: string, options?: CachedUrlopenOptions): Promise<HTTPResponse>;
 }
 
@@ -42,6 +44,8 @@ export interface CacheBase {
 interface Lookup {
   readonly method: "GET" | "HEAD";
   readonly url: string;
+  /** The URL as all its spellings have it. */
+  readonly key: string;
   readonly headers: HTTPHeaderDict;
   readonly request: policy.RequestPolicy;
   /** For the base: without the cache's own. */
@@ -114,9 +118,13 @@ export class Cached extends RequestMethods {
 
   /** As the base's, through the cache. */
   override urlopen(method: string, url: UrlLike, options: CachedUrlopenOptions = {}): Promise<HTTPResponse> {
-    return followed(String(url), method, options, this.#base, (verb, target, rest) =>
+    return followed(this.#absolute(String(url)), method, options, this.#base, (verb, target, rest) =>
       this.#open(verb, target, rest),
     );
+  }
+
+  #absolute(url: string): string {
+    return url.startsWith("/") && this.#base.origin !== undefined ? this.#base.origin + url : url;
   }
 
   /** Resolves when the questions asked behind answers are settled. */
@@ -132,7 +140,16 @@ export class Cached extends RequestMethods {
     const request = policy.requestPolicy(headers);
     if (!this.#cares(method, headers, request, options))
       return bypass(await this.#base.urlopen(method, url, rest));
-    const lookup = { method: method as "GET", url, headers, request, options: rest, mode, cacheFor };
+    const lookup = {
+      method: method as "GET",
+      url,
+      key: keyOf(url),
+      headers,
+      request,
+      options: rest,
+      mode,
+      cacheFor,
+    };
     return mode === "reload" ? this.#fetch(lookup, null) : this.#answer(lookup);
   }
 
@@ -160,7 +177,7 @@ export class Cached extends RequestMethods {
       }
       if (lookup.mode === "only-if-cached" || lookup.request.directives.has("only-if-cached"))
         return notCached(lookup);
-      const flight = lookup.method === "GET" ? this.#flights.get(lookup.url) : undefined;
+      const flight = lookup.method === "GET" ? this.#flights.get(lookup.key) : undefined;
       if (flight === undefined) return this.#lead(lookup, entry);
       await sooner(flight, lookup.options.signal ?? null);
       // Theirs may be for another variant, or may not be kept: then it is this one's turn, without waiting again.
@@ -176,17 +193,17 @@ export class Cached extends RequestMethods {
     const flight = new Promise<void>((resolve) => {
       land = resolve;
     });
-    this.#flights.set(lookup.url, flight);
+    this.#flights.set(lookup.key, flight);
     try {
       return await this.#fetch(lookup, entry);
     } finally {
-      this.#flights.delete(lookup.url);
+      this.#flights.delete(lookup.key);
       land();
     }
   }
 
-  async #find({ url, headers }: Lookup): Promise<CacheEntry | null> {
-    const matching = (await this.store.find(url)).filter(({ meta }) => policy.matchesVary(meta, headers));
+  async #find({ key, headers }: Lookup): Promise<CacheEntry | null> {
+    const matching = (await this.store.find(key)).filter(({ meta }) => policy.matchesVary(meta, headers));
     return matching.reduce<CacheEntry | null>(
       (best, entry) => (best === null || entry.meta.responseTime > best.meta.responseTime ? entry : best),
       null,
@@ -222,7 +239,7 @@ export class Cached extends RequestMethods {
   }
 
   #askBehind(lookup: Lookup, entry: CacheEntry): void {
-    if (this.#flights.has(lookup.url)) return;
+    if (this.#flights.has(lookup.key)) return;
     const { signal: _signal, ...options } = lookup.options;
     const asking = this.#lead({ ...lookup, options: { ...options, preloadContent: true } }, entry)
       .then(
@@ -292,14 +309,14 @@ export class Cached extends RequestMethods {
     const stores = lookup.cacheFor === undefined ? policy.mayStore(status, headers, now) : status === 200;
     if (!stores) {
       // What is there is not what the origin says any more.
-      if (status < 500) await this.store.delete(lookup.url);
+      if (status < 500) await this.store.delete(lookup.key);
       return response;
     }
     const names = policy.varyNames(headers.get("vary")) ?? [];
     // What a jar has sent is not seen here.
     if (names.includes("cookie") && this.#usesJar(lookup)) return response;
     const meta: CacheMeta = {
-      url: lookup.url,
+      url: lookup.key,
       status,
       reason: response.reason,
       version: response.version,
@@ -353,16 +370,23 @@ export class Cached extends RequestMethods {
   async #changed(url: string, response: HTTPResponse): Promise<HTTPResponse> {
     statuses.set(response, "bypass");
     if (response.status >= 400) return response;
-    await this.store.delete(url);
+    await this.store.delete(keyOf(url));
     for (const name of ["location", "content-location"]) {
       const field = response.headers.get(name);
       if (field === null || !URL.canParse(field, url)) continue;
       const other = new URL(field, url);
-      other.hash = "";
-      if (other.origin === new URL(url).origin) await this.store.delete(other.href);
+      if (other.origin === new URL(url).origin) await this.store.delete(keyOf(other.href));
     }
     return response;
   }
+}
+
+/** Without fragment, default port and the like. */
+function keyOf(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const parsed = new URL(url);
+  parsed.hash = "";
+  return parsed.href;
 }
 
 function statused(response: HTTPResponse, status: CacheStatus): HTTPResponse {

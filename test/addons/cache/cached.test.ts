@@ -244,10 +244,11 @@ describe("what is kept, and what is not", () => {
     assert.deepEqual([cacheStatus(head), head.data.length, base.asked.length], ["hit", 0, 1]);
   });
 
-  it("a fragment makes no difference, a query does", async () => {
+  it("a fragment and a spelling make no difference, a query does", async () => {
     const base = new Base();
     const cache = base.cache();
     await get(cache, {}, "http://a/#x");
+    assert.equal((await get(cache, {}, "HTTP://A:80"))[0], "hit");
     assert.equal((await get(cache, {}, "http://a/#y"))[0], "hit");
     assert.equal((await get(cache, {}, "http://a/?y"))[0], "miss");
   });
@@ -307,6 +308,22 @@ describe("over a manager", () => {
       assert.deepEqual([cacheStatus(response), await response.text()], [status, "of the origin"]);
     }
     assert.equal(origin.received.length - before, 2);
+  });
+
+  it("a pool, which takes paths", async () => {
+    const cache = cached(manager.connectionFromUrl(origin.url));
+    reply = () => ({ headers: FRESH, body: "of a pool" });
+    for (const [url, status] of [
+      ["/pooled", "miss"],
+      ["/pooled", "hit"],
+      [`${origin.url}/pooled`, "hit"],
+    ] as const) {
+      const response = await cache.request("GET", url);
+      assert.deepEqual(
+        [cacheStatus(response), response.url, await response.text()],
+        [status, `${origin.url}/pooled`, "of a pool"],
+      );
+    }
   });
 
   it("redirects are kept hop by hop", async () => {
