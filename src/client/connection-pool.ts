@@ -30,13 +30,13 @@ import { Pool } from "../pool/pool.ts";
 import type { DefaultFields, PlainFields } from "../protocol/request-head.ts";
 import type { PoolOptions, UrlopenOptions } from "./options.ts";
 import { numberOption } from "./options-table.ts";
-import { type Call, type Hop, isEmpty, prepareCall } from "./request.ts";
+import { type Destination, isEmpty, prepareCall, type RequestSpec } from "./request.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "./request-methods.ts";
 import { type Router, runRequest } from "./request-run.ts";
 import type { HTTPResponse } from "./response/response.ts";
 import { type Plan, planRoute } from "./route.ts";
 import { type CallSettings, checkPoolOptions, poolSettings } from "./settings.ts";
-import { Commons } from "./shared-resources.ts";
+import { SharedResources } from "./shared-resources.ts";
 
 /** What a pool does now. */
 export interface PoolStats {
@@ -62,7 +62,7 @@ export interface AgentStats {
 
 /** What a manager is to the pools that it makes. */
 export interface PoolOwner {
-  readonly shared: Commons;
+  readonly shared: SharedResources;
   /** Finds the pools of redirects. */
   readonly router?: Router | undefined;
   /** Header fields of requests that bring none of their own. */
@@ -83,14 +83,14 @@ export class HTTPConnectionPool extends RequestMethods {
   #closed = false;
   readonly #options: PoolOptions;
   #owner!: PoolOwner;
-  #commons!: Commons;
+  #shared!: SharedResources;
   #pool!: Pool;
   #wires: Pool | null = null;
   #plan!: Plan;
   #settings!: CallSettings;
   readonly #hostField: string;
   readonly #plain: PlainFields;
-  #plainGet: Call | null = null;
+  #plainGet: RequestSpec | null = null;
   readonly #defaults: DefaultFields;
 
   /**
@@ -110,13 +110,13 @@ export class HTTPConnectionPool extends RequestMethods {
     this.#hostField = hostField(this.host, this.port, this.scheme);
     this.#defaults = { acceptEncoding: defaultAcceptEncoding(), userAgent: USER_AGENT };
     this.#plain = { defaults: this.#defaults, text: null };
-    this.attach({ shared: new Commons(numberOption(options, "maxConnections")) });
+    this.attach({ shared: new SharedResources(numberOption(options, "maxConnections")) });
   }
 
   /** @internal Makes it one of the pools of `owner`; before its first request. */
   attach(owner: PoolOwner): void {
     this.#owner = owner;
-    this.#commons = owner.shared;
+    this.#shared = owner.shared;
     this.#settings = poolSettings(this.#options, owner.ownOptions);
     this.#plainGet = null;
     const tls = this.tls(this.#options);
@@ -203,7 +203,7 @@ export class HTTPConnectionPool extends RequestMethods {
   /** As `close`, then waits for the requests under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
-    await this.#commons.quiet();
+    await this.#shared.quiet();
   }
 
   /** `scheme://host:port` */
@@ -238,7 +238,7 @@ export class HTTPConnectionPool extends RequestMethods {
   retire(): void {
     this.#pool.retire();
     this.#wires?.retire();
-    this.#commons.sweep();
+    this.#shared.sweep();
   }
 
   /** @internal Keeps connections again: the manager has taken it back. */
@@ -263,7 +263,7 @@ export class HTTPConnectionPool extends RequestMethods {
   }
 
   /** @internal A checked call. */
-  prepare(method: string, options: UrlopenOptions, defaults: HeaderSource | null | undefined): Call {
+  prepare(method: string, options: UrlopenOptions, defaults: HeaderSource | null | undefined): RequestSpec {
     // Most requests: all that is asked for is the same.
     if (method === "GET" && options === NO_OPTIONS && isEmpty(defaults)) {
       this.#plainGet ??= prepareCall(this.#settings, method, options, null);
@@ -283,7 +283,7 @@ export class HTTPConnectionPool extends RequestMethods {
   }
 
   /** @internal A hop to `target`, which is that of the absolute `url`, on this pool. */
-  hop(target: string, url: string, host: string = this.#hostField): Hop {
+  hop(target: string, url: string, host: string = this.#hostField): Destination {
     const { proxy } = this.#plan;
     const forwarded = proxy?.forwards ?? false;
     return {
@@ -310,7 +310,7 @@ export class HTTPConnectionPool extends RequestMethods {
   };
 
   #createPool(open: (connector: Connector, request: ConnectRequest) => Connecting = connect): Pool {
-    const { clock, timers, budget, totals, protocols } = this.#commons;
+    const { clock, timers, budget, totals, protocols } = this.#shared;
     const options = this.#options;
     const { route } = this.#plan;
     const connector = new Connector(route, clock, timers);
@@ -333,7 +333,7 @@ export class HTTPConnectionPool extends RequestMethods {
     });
   }
 
-  #firstHop(url: string, settings: CallSettings): Hop {
+  #firstHop(url: string, settings: CallSettings): Destination {
     if (isPath(url)) {
       const target = encodeTarget(url);
       return this.hop(target, `${this.scheme}://${this.#hostField}${target}`);
@@ -341,7 +341,7 @@ export class HTTPConnectionPool extends RequestMethods {
     return this.#urlHop(parseUrl(url), url, settings);
   }
 
-  #urlHop(url: Url, text: string, settings: CallSettings): Hop {
+  #urlHop(url: Url, text: string, settings: CallSettings): Destination {
     if (this.#owns(url))
       return this.hop(url.requestUri, `${this.scheme}://${this.#hostField}${url.requestUri}`);
     if (!settings.assertSameHost) return this.#foreignHop(url, text);
@@ -351,7 +351,7 @@ export class HTTPConnectionPool extends RequestMethods {
   }
 
   /** The caller says that this pool's host knows what to do with the URL, as a proxy would. */
-  #foreignHop(url: Url, text: string): Hop {
+  #foreignHop(url: Url, text: string): Destination {
     const origin = `${this.scheme}://${this.#hostField}`;
     if (text === "*") return this.hop("*", origin);
     if (url.host === null) return this.hop(url.requestUri, origin + url.requestUri);
@@ -366,7 +366,7 @@ export class HTTPConnectionPool extends RequestMethods {
     return {
       hop: (url) => this.#urlHop(url, url.toString(), settings),
       waitsOnRedirect: true,
-      commons: this.#commons,
+      shared: this.#shared,
     };
   }
 

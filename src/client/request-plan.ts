@@ -16,30 +16,30 @@ import { isRedirect, isRedirectStatus, nextHop } from "../policy/redirect.ts";
 import { hasIdempotencyKey, mayResend } from "../policy/repeatable.ts";
 import { isRetryable, type Retry } from "../policy/retry.ts";
 import { redirectError } from "./failure.ts";
-import type { Call, Hop, PendingHop } from "./request.ts";
+import type { Destination, PendingDestination, RequestSpec } from "./request.ts";
 import type { HTTPResponse } from "./response/response.ts";
-import type { Commons } from "./shared-resources.ts";
+import type { SharedResources } from "./shared-resources.ts";
 
 /** Finds the pool for a URL: a manager any, a pool only itself. */
 export interface Router {
   /** Throws what makes `url` unreachable for it. */
-  hop(url: Url): Hop | PendingHop;
+  hop(url: Url): Destination | PendingDestination;
   /** Whether a redirect waits for its Retry-After: in urllib3 pools do, managers do not. */
   readonly waitsOnRedirect: boolean;
-  readonly commons: Commons;
+  readonly shared: SharedResources;
 }
 
 /** Where a request stands between two attempts. */
 export class RequestPlan {
   /** What is asked for; changes from hop to hop. */
-  call: Call;
+  call: RequestSpec;
   retries: Retry;
   /** Absolute URL of the hop. */
   url: string = "";
   /** `null` while its pool is being chosen. */
-  hop: Hop | null = null;
+  hop: Destination | null = null;
   /** The next hop, while its pool is being chosen. */
-  nextHop: Promise<Hop> | null = null;
+  nextHop: Promise<Destination> | null = null;
   /** Attempts begun so far. */
   attempts: number = 0;
   /** Why the next attempt is made. */
@@ -53,17 +53,17 @@ export class RequestPlan {
   #challenged = false;
 
   /** Throws what makes the hop unreachable. */
-  constructor(call: Call, hop: Hop | PendingHop, router: Router, startedAt: number) {
+  constructor(call: RequestSpec, hop: Destination | PendingDestination, router: Router, startedAt: number) {
     this.call = call;
     this.retries = call.settings.retries;
     this.#router = router;
-    this.#clock = router.commons.clock;
+    this.#clock = router.shared.clock;
     this.#startedAt = startedAt;
     this.#goTo(hop);
   }
 
   /** The pool of the next hop was chosen. */
-  enter(hop: Hop): void {
+  enter(hop: Destination): void {
     this.nextHop = null;
     this.hop = hop;
     this.#challenged = false;
@@ -242,7 +242,7 @@ export class RequestPlan {
     }
   }
 
-  #goTo(hop: Hop | PendingHop): void {
+  #goTo(hop: Destination | PendingDestination): void {
     this.url = hop.url;
     if (!("chosen" in hop)) {
       this.enter(hop);

@@ -22,12 +22,12 @@ import { addCallers, keepAnswer } from "./failure.ts";
 import { Guard, type Stoppable } from "./guard.ts";
 import { fieldsAfterHook, tellResponse } from "./hooks.ts";
 import {
-  type Call,
-  type Hop,
+  type Destination,
   hasCallersCode,
   makeRequest,
   type OutgoingRequest,
-  type PendingHop,
+  type PendingDestination,
+  type RequestSpec,
   withBody,
 } from "./request.ts";
 import { RequestPlan, type Router } from "./request-plan.ts";
@@ -43,7 +43,11 @@ export type { Router } from "./request-plan.ts";
  * Most requests end with the answer to their first attempt: it settles the one promise at once. What needs more goes on
  * in `walk`.
  */
-export function runRequest(call: Call, hop: Hop | PendingHop, router: Router): Promise<HTTPResponse> {
+export function runRequest(
+  call: RequestSpec,
+  hop: Destination | PendingDestination,
+  router: Router,
+): Promise<HTTPResponse> {
   return new Promise((resolve, reject) => {
     new RequestRun(call, hop, router, resolve, reject).start();
   });
@@ -116,8 +120,8 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
 
   /** `resolve` and `reject` settle what the caller waits for. */
   constructor(
-    call: Call,
-    hop: Hop | PendingHop,
+    call: RequestSpec,
+    hop: Destination | PendingDestination,
     router: Router,
     resolve: (response: HTTPResponse) => void,
     reject: (error: unknown) => void,
@@ -127,7 +131,7 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
     this.#resolve = resolve;
     this.#reject = reject;
     this.#router = router;
-    this.clock = router.commons.clock;
+    this.clock = router.shared.clock;
     this.#startedAt = this.clock.now();
     this.plan = new RequestPlan(call, hop, router, this.#startedAt);
     this.#firstUrl = hop.url;
@@ -135,11 +139,11 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
     retries.budget?.recordRequest();
     if (call.source !== null) this.#own(call.source);
     const guarded = signal !== null || deadline !== Number.POSITIVE_INFINITY;
-    this.#guard = guarded ? new Guard(signal, deadline, router.commons.timers, this) : null;
+    this.#guard = guarded ? new Guard(signal, deadline, router.shared.timers, this) : null;
   }
 
   start(): void {
-    this.#router.commons.begin(this);
+    this.#router.shared.begin(this);
     if (trace.requestStart.hasSubscribers) trace.requestStart.publish(this.#facts());
     if (this.plan.nextHop !== null || this.#needsBody || this.plan.call.settings.cookieJar !== null) {
       this.#walkOn(null);
@@ -247,7 +251,7 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
   }
 
   /** The request of the next attempt, with the fields that the caller's hook gives it. */
-  #makeRequest(call: Call = this.plan.call): void {
+  #makeRequest(call: RequestSpec = this.plan.call): void {
     try {
       this.#request = makeRequest(this.#hooked(call), this.plan.hop!);
     } catch (error) {
@@ -255,7 +259,7 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
     }
   }
 
-  #hooked(call: Call): Call {
+  #hooked(call: RequestSpec): RequestSpec {
     if (call.settings.onRequest === null && this.#cookies === "") return call;
     const facts = { method: call.method, url: this.plan.url, attempt: this.plan.attempts + 1 };
     const headers = withCookies(call.headers, this.#cookies);
@@ -316,7 +320,7 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
       trace.attemptStart.publish({ ...this.#facts(), attempt: number, reason: plan.reason });
     }
     this.#attempt = attempt;
-    if (fresh) this.#router.commons.resent++;
+    if (fresh) this.#router.shared.resent++;
     return attempt;
   }
 
@@ -357,7 +361,7 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
 
   /** The caller gets its answer. The request is over when its body is: who streams reads on, under the same limits. */
   end(): void {
-    this.#router.commons.settled();
+    this.#router.shared.settled();
     const { source } = this.#attempt ?? {};
     if (!source || source.ended) this.#finish();
     else this.#attempt!.whenBodyEnds = () => this.#finish();
@@ -369,7 +373,7 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
     this.#made?.discard?.();
     this.plan.call.body?.discard?.();
     this.#guard?.end();
-    this.#router.commons.end(this);
+    this.#router.shared.end(this);
   }
 
   traceEnd(response: HTTPResponse): void {

@@ -24,7 +24,7 @@ export interface MadeBody {
 }
 
 /** What the caller asked for; changes from hop to hop. */
-export interface Call {
+export interface RequestSpec {
   readonly method: string;
   readonly headers: HTTPHeaderDict | null;
   readonly body: Payload | null;
@@ -36,7 +36,7 @@ export interface Call {
 }
 
 /** Where a call goes. */
-export interface Hop {
+export interface Destination {
   /** Hands out the connections. */
   readonly pool: Pool;
   /** Request target: origin-form, or absolute-form for a proxy. */
@@ -59,9 +59,9 @@ export interface Hop {
 }
 
 /** A hop whose way is still being chosen. */
-export interface PendingHop {
+export interface PendingDestination {
   readonly url: string;
-  readonly chosen: Promise<Hop>;
+  readonly chosen: Promise<Destination>;
 }
 
 /** What goes on the wire, and where. */
@@ -84,14 +84,14 @@ export function prepareCall(
   method: string,
   options: UrlopenOptions,
   defaults: HeaderSource | null | undefined,
-): Call {
+): RequestSpec {
   if (options === NO_OPTIONS && isEmpty(defaults)) {
     return { method, headers: null, body: null, makeBody: null, source: null, settings: base };
   }
   const settings = inCallersContext(callSettings(base, options));
   const headers = fieldsOf(options.headers, defaults, settings.mergeHeaders);
   const { body: source, bodyPos } = options;
-  const call: Call = { method, headers, body: null, makeBody: null, source: null, settings };
+  const call: RequestSpec = { method, headers, body: null, makeBody: null, source: null, settings };
   if (source === undefined || source === null) return call;
   if (typeof source === "function") return { ...call, makeBody: () => madeBody(source, bodyPos) };
   const payload = encodeBody(source, { bodyPos });
@@ -122,7 +122,7 @@ function inCallersContext(settings: CallSettings): CallSettings {
 }
 
 /** Whether functions of the caller's run for it: in the caller's asynchronous context. */
-export function hasCallersCode({ makeBody, settings }: Call): boolean {
+export function hasCallersCode({ makeBody, settings }: RequestSpec): boolean {
   const { onInformational, onUploadProgress, onDownloadProgress, onRequest, onResponse } = settings;
   if (makeBody !== null || onRequest !== null || onResponse !== null) return true;
   return onInformational !== null || onUploadProgress !== null || onDownloadProgress !== null;
@@ -144,7 +144,7 @@ function fieldsOf(
 }
 
 /** `call` with `body`, and the Content-Type that it implies. */
-export function withBody(call: Call, body: Payload): Call {
+export function withBody(call: RequestSpec, body: Payload): RequestSpec {
   if (body.contentType === null || call.headers?.has("content-type")) return { ...call, body };
   const headers = new HTTPHeaderDict(call.headers);
   headers.set("Content-Type", body.contentType);
@@ -152,7 +152,7 @@ export function withBody(call: Call, body: Payload): Call {
 }
 
 /** Makes the request. Throws `InvalidArgumentError` or `InvalidHeader` for what must not go on the wire. */
-export function makeRequest(call: Call, hop: Hop): OutgoingRequest {
+export function makeRequest(call: RequestSpec, hop: Destination): OutgoingRequest {
   const { method, body } = call;
   const { pool, url, target, scheme, host: authority, defaults, proxy } = hop;
   const plain = isPlain(call) && isBodiless(method) ? hop.plain : null;
@@ -188,12 +188,12 @@ export function makeRequest(call: Call, hop: Hop): OutgoingRequest {
 }
 
 /** Whether nothing of it is the caller's own. */
-function isPlain({ headers, body, settings }: Call): boolean {
+function isPlain({ headers, body, settings }: RequestSpec): boolean {
   return headers === null && body === null && !settings.chunked && settings.decodeContent;
 }
 
 /** A coding is offered only to be undone here: not that of a part of something larger (RFC 9110 §14.2), nor unasked. */
-function defaultsFor({ headers, settings }: Call, defaults: DefaultFields): DefaultFields {
+function defaultsFor({ headers, settings }: RequestSpec, defaults: DefaultFields): DefaultFields {
   if (settings.decodeContent && !headers?.has("range")) return defaults;
   return { ...defaults, acceptEncoding: "identity" };
 }

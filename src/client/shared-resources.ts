@@ -15,7 +15,7 @@ const hold = new ProcessHold();
 export type RunningRequest = ListNode & Stoppable;
 
 /** One per manager, or per pool that stands alone. */
-export class Commons {
+export class SharedResources {
   readonly clock: Clock;
   readonly timers: CoarseTimers;
   readonly budget: ConnectionBudget;

@@ -1,6 +1,6 @@
 /** What Node says when TLS fails, as `SSLError` with a hint what to do about it. */
 
-import { SSLError } from "../core/errors.ts";
+import { type HTTPError, ProtocolError, SSLError } from "../core/errors.ts";
 
 const TLS_CODE =
   /^(?:ERR_(?:SSL|TLS|OSSL)_|EPROTO$|CERT_|CRL_|UNABLE_TO_|(?:DEPTH_ZERO_)?SELF_SIGNED_|ERROR_IN_|INVALID_(?:CA|PURPOSE)$|PATH_LENGTH_|HOSTNAME_MISMATCH$)/;
@@ -80,4 +80,12 @@ function reasonOf(error: Error): string {
 function codeOf(error: Error): string {
   const { code } = error as NodeJS.ErrnoException;
   return typeof code === "string" ? code : "";
+}
+
+/** What an error of a socket means for the exchange on it; `inBody`: a body was coming. */
+export function wireError(cause: Error, inBody: boolean, peer: string): HTTPError {
+  // An alert may come long after the handshake: under TLS 1.3 that is how a server refuses a client's certificate.
+  if (isTlsError(cause)) return toSslError(cause, peer);
+  const text = `Connection ${inBody ? "broken" : "aborted"}: ${cause.message}`;
+  return new ProtocolError(text, { cause, phase: inBody ? "body" : "head" });
 }

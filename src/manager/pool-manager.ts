@@ -7,12 +7,12 @@ import { HTTPConnectionPool, HTTPSConnectionPool, type PoolOwner } from "../clie
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
 import { checkOption, numberOption, OPTION_RULES, ruleOf } from "../client/options-table.ts";
 import { type ProxyUrl, plainHost } from "../client/proxy.ts";
-import { type Hop, type PendingHop, prepareCall } from "../client/request.ts";
+import { type Destination, type PendingDestination, prepareCall } from "../client/request.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "../client/request-methods.ts";
 import { type Router, runRequest } from "../client/request-run.ts";
 import type { HTTPResponse } from "../client/response/response.ts";
 import { type CallSettings, poolSettings } from "../client/settings.ts";
-import { Commons } from "../client/shared-resources.ts";
+import { SharedResources } from "../client/shared-resources.ts";
 import { ClosedPoolError, LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import { logIfAsked, trace } from "../core/trace.ts";
@@ -20,7 +20,7 @@ import { DEFAULT_PORTS, normalizeHost, parseUrl, type Url, type UrlLike, urlText
 import { type DownloadOptions, type DownloadResult, downloadTo } from "../download/download.ts";
 import { Retry } from "../policy/retry.ts";
 import { Timeout } from "../policy/timeout.ts";
-import { absoluteUrl, hopTo, pendingHop, plainHop } from "./destinations.ts";
+import { absoluteUrl, destinationTo, pendingDestination, plainDestination } from "./destinations.ts";
 import { isUnder, type KnownOrigin, KnownOrigins } from "./known-origins.ts";
 import {
   BasePoolKey,
@@ -60,7 +60,7 @@ export class PoolManager extends RequestMethods {
   #connectionPoolKw: PoolKwargs;
   #keyFnByScheme: Record<string, PoolKeyFunction>;
   #poolClassesByScheme: Record<string, PoolClass>;
-  #commons!: Commons;
+  #shared!: SharedResources;
   #router!: Router;
   #owner!: PoolOwner;
   /** Fields of keys that are no options of ours: requests may have them. */
@@ -68,7 +68,7 @@ export class PoolManager extends RequestMethods {
   readonly #keys = new WeakMap<HTTPConnectionPool, PoolKeyLike>();
   readonly #origins = new KnownOrigins();
   #lastText = "";
-  #lastHop: Hop | null = null;
+  #lastHop: Destination | null = null;
   /** Of requests whose pool is not known before their proxy is. */
   #settings: CallSettings | null = null;
   #evicted = 0;
@@ -100,13 +100,13 @@ export class PoolManager extends RequestMethods {
     if (typeof timeout === "object") this.#connectionPoolKw.timeout = Timeout.from(timeout, Timeout.DEFAULT);
     this.#keyFnByScheme = this.#observe({ ...keyFnByScheme });
     this.#poolClassesByScheme = this.#observe({ http: HTTPConnectionPool, https: HTTPSConnectionPool });
-    this.attach(new Commons(numberOption(options, "maxConnections")));
+    this.attach(new SharedResources(numberOption(options, "maxConnections")));
   }
 
   /** @internal Gives it the clock and the limits of `shared`; before its first request. */
-  attach(shared: Commons): void {
-    this.#commons = shared;
-    this.#router = { hop: (url) => this.#hop(url), waitsOnRedirect: false, commons: shared };
+  attach(shared: SharedResources): void {
+    this.#shared = shared;
+    this.#router = { hop: (url) => this.#hop(url), waitsOnRedirect: false, shared: shared };
     const headers = (): PoolOwner["headers"] => this.headers;
     this.#owner = {
       shared,
@@ -158,7 +158,7 @@ export class PoolManager extends RequestMethods {
       if (pool !== null) {
         let hop = this.#lastHop;
         if (text !== this.#lastText || hop === null || hop.pool !== pool.inner) {
-          hop = this.#lastHop = plainHop(pool, text, this.#origins.last!.prefix);
+          hop = this.#lastHop = plainDestination(pool, text, this.#origins.last!.prefix);
           this.#lastText = text;
         }
         return this.#send(pool, method, hop, options);
@@ -167,7 +167,7 @@ export class PoolManager extends RequestMethods {
       const found = this.#poolFor(parsed);
       if (found instanceof Promise) return this.#sendLater(found, parsed, method, options);
       this.#learn(text, parsed);
-      return this.#send(found, method, hopTo(found, parsed), options);
+      return this.#send(found, method, destinationTo(found, parsed), options);
     } catch (error) {
       return refuse(error, method, url);
     }
@@ -275,9 +275,9 @@ export class PoolManager extends RequestMethods {
   async close({ timeout = null }: { timeout?: number | null } = {}): Promise<void> {
     if (timeout !== null) checkOption("timeout", OPTION_RULES.poolTimeout, timeout);
     this.clear();
-    const quiet = this.#commons.quiet();
+    const quiet = this.#shared.quiet();
     if (timeout === null || timeout === Number.POSITIVE_INFINITY) return quiet;
-    const timer = this.#commons.clock.setTimer(() => void this.destroy(), timeout, true);
+    const timer = this.#shared.clock.setTimer(() => void this.destroy(), timeout, true);
     await quiet;
     timer.cancel();
   }
@@ -289,8 +289,8 @@ export class PoolManager extends RequestMethods {
   async destroy(reason?: unknown): Promise<void> {
     this.clear();
     const text = "The manager was destroyed while the request was under way";
-    this.#commons.stopAll(() => reason ?? new ClosedPoolError(text));
-    await this.#commons.quiet();
+    this.#shared.stopAll(() => reason ?? new ClosedPoolError(text));
+    await this.#shared.quiet();
   }
 
   [Symbol.dispose](): void {
@@ -304,7 +304,7 @@ export class PoolManager extends RequestMethods {
   /** A plain snapshot, which does not count as use of any pool. */
   stats(): ManagerStats {
     const pools = this.pools.keys().map((key) => this.pools.peek(key)!.stats());
-    const { budget, totals, resent } = this.#commons;
+    const { budget, totals, resent } = this.#shared;
     const waiting = pools.reduce((sum, { queued }) => sum + queued, 0);
     return { pools, openConnections: budget.open, waiting, ...totals, resent, evicted: this.#evicted };
   }
@@ -330,7 +330,12 @@ export class PoolManager extends RequestMethods {
     if (key !== undefined && this.pools.peek(key) === pool) this.pools.delete(key);
   }
 
-  #send(pool: HTTPConnectionPool, method: string, hop: Hop, options: UrlopenOptions): Promise<HTTPResponse> {
+  #send(
+    pool: HTTPConnectionPool,
+    method: string,
+    hop: Destination,
+    options: UrlopenOptions,
+  ): Promise<HTTPResponse> {
     if (pool.urlopen === HTTPConnectionPool.prototype.urlopen) {
       return runRequest(pool.prepare(method, options, this.headers), hop, this.#router);
     }
@@ -348,14 +353,14 @@ export class PoolManager extends RequestMethods {
     this.#settings ??= poolSettings(this.#connectionPoolKw);
     return runRequest(
       prepareCall(this.#settings, method, options, this.headers),
-      pendingHop(found, url),
+      pendingDestination(found, url),
       this.#router,
     );
   }
 
-  #hop(url: Url): Hop | PendingHop {
+  #hop(url: Url): Destination | PendingDestination {
     const found = this.#poolFor(url);
-    return found instanceof Promise ? pendingHop(found, url) : hopTo(found, url);
+    return found instanceof Promise ? pendingDestination(found, url) : destinationTo(found, url);
   }
 
   /** The pool of a request to `url`; promised where its proxy is still to be chosen. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Commons } from "../../src/client/shared-resources.ts";
+import { SharedResources } from "../../src/client/shared-resources.ts";
 import { HostChangedError, HTTPConnectionPool, MaxRetryError, Retry } from "../../src/index.ts";
 import { settle, VirtualClock } from "../kit/clock.ts";
 import { type HttpOrigin, type ResponseSpec, startHttp } from "../kit/http-origin.ts";
@@ -92,7 +92,7 @@ describe("pool-level redirects", () => {
     );
     const clock = new VirtualClock();
     using pool = poolOf(origin);
-    pool.attach({ shared: new Commons(10, clock) });
+    pool.attach({ shared: new SharedResources(10, clock) });
     const pending = pool.request("GET", "/", { retries: new Retry({ total: 3, backoffFactor: 100 }) });
     let done = false;
     pending.then(() => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { Commons } from "../../src/client/shared-resources.ts";
+import { SharedResources } from "../../src/client/shared-resources.ts";
 import { BodyUsedError, HTTPConnectionPool, type HTTPResponse, PoolManager } from "../../src/index.ts";
 import { VirtualClock } from "../kit/clock.ts";
 import { type OriginRequest, type ResponseSpec, startHttp } from "../kit/http-origin.ts";
@@ -29,7 +29,7 @@ const leavings: [name: string, leave: (response: HTTPResponse) => unknown][] = [
 /** A pool for which no time passes: a machine that is busy must not make a body a slow one. */
 function timelessPool(port: number): HTTPConnectionPool {
   const pool = new HTTPConnectionPool("127.0.0.1", port, { maxsize: 1 });
-  pool.attach({ shared: new Commons(1024, new VirtualClock()) });
+  pool.attach({ shared: new SharedResources(1024, new VirtualClock()) });
   return pool;
 }
 

@@ -64,7 +64,7 @@ describe("error classes", () => {
   it("ErrorCode names the codes of all of them, and no other", () => {
     let root = dirname(fileURLToPath(import.meta.url));
     while (!existsSync(join(root, "package.json"))) root = dirname(root);
-    const source = readFileSync(join(root, "src/core/errors.ts"), "utf8");
+    const source = readFileSync(join(root, "src/core/error-facts.ts"), "utf8");
     const union = /^export type ErrorCode =\n((?: {2}\| "\w+";?\n)+)/m.exec(source)![1]!;
     const codes = Array.from(union.matchAll(/"(\w+)"/g), ([, code]) => code);
     assert.deepEqual(codes.sort(), classes.map(([, Class]) => new Class("x").code).sort());

@@ -14,7 +14,7 @@ import {
   type Socket,
   type TcpNetConnectOpts,
 } from "node:net";
-import { Commons } from "../../src/client/shared-resources.ts";
+import { SharedResources } from "../../src/client/shared-resources.ts";
 import type { Clock, Timer } from "../../src/core/clock.ts";
 import { FailedAddresses } from "../../src/dial/race.ts";
 import {
@@ -73,7 +73,7 @@ class WorldClock extends VirtualClock implements Clock {
 /** One per test; dispose of it to stop writing down. */
 export class World implements Disposable {
   readonly clock: WorldClock = new WorldClock();
-  readonly commons: Commons;
+  readonly shared: SharedResources;
   /** `time what`, in order: attempts, connections opened and closed, requests as servers read them. */
   readonly log: string[] = [];
   /** Requests in the order in which servers read them. */
@@ -105,7 +105,7 @@ export class World implements Disposable {
     const { maxConnections = 1024, chunkSize, noteDials = false } = options;
     this.#pieces = chunkSize === undefined ? {} : { chunkSize };
     this.#noteDials = noteDials;
-    this.commons = new Commons(maxConnections, this.clock);
+    this.shared = new SharedResources(maxConnections, this.clock);
     this.clock.step = (run) => this.step("timer", run);
     this.#listen(
       "attempt:start",
@@ -157,13 +157,13 @@ export class World implements Disposable {
 
   pool(host: string, options: PoolOptions = {}, port: number | null = null): HTTPConnectionPool {
     const pool = new HTTPConnectionPool(host, port, this.#options(options));
-    pool.attach({ shared: this.commons });
+    pool.attach({ shared: this.shared });
     return pool;
   }
 
   manager(options: PoolManagerOptions = {}): PoolManager {
     const manager = new PoolManager(this.#options(options));
-    manager.attach(this.commons);
+    manager.attach(this.shared);
     return manager;
   }
 
@@ -216,12 +216,12 @@ export class World implements Disposable {
 
   /** What is still held, once every pool is closed: nothing. */
   leftovers(): string[] {
-    const { clock, commons, failures } = this;
+    const { clock, shared, failures } = this;
     const timers = clock.pending - this.#sleeping;
     return [
       ...this.open.map((_, index) => `open wire ${index}`),
       ...(timers === 0 ? [] : [`${timers} timers`]),
-      ...(commons.budget.open === 0 ? [] : [`${commons.budget.open} places of the budget`]),
+      ...(shared.budget.open === 0 ? [] : [`${shared.budget.open} places of the budget`]),
       ...failures.map((failure) => `server: ${failure}`),
     ];
   }

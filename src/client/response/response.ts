@@ -9,7 +9,7 @@ import {
   ResponseError,
   ResponseNotChunked,
 } from "../../core/errors.ts";
-import { type HeaderSource, HTTPHeaderDict } from "../../core/headers.ts";
+import { HTTPHeaderDict } from "../../core/headers.ts";
 import { isRedirectStatus } from "../../policy/redirect.ts";
 import type { Retry } from "../../policy/retry.ts";
 import type { FieldLines, ResponseHead } from "../../protocol/response-head.ts";
@@ -25,52 +25,17 @@ import {
   type RecordOptions,
   type Records,
 } from "./records.ts";
+import type { HTTPResponseInit, ReadOptions, Received, ResponseConnection } from "./response-types.ts";
 import { nodeStream, type WebStream, webStream } from "./streams.ts";
 import type { Stopwatch, Timings } from "./timings.ts";
 
-/** A 1xx response, as `onInformational` sees it. */
-export interface Informational {
-  status: number;
-  reason: string;
-  headers: HTTPHeaderDict;
-}
-
-/** What a response can be made of without a network. */
-export interface HTTPResponseInit {
-  body?: string | Uint8Array | null | undefined;
-  headers?: HeaderSource | null | undefined;
-  status?: number | undefined;
-  reason?: string | undefined;
-  /** 10, 11 or 20. */
-  version?: number | undefined;
-  method?: string | undefined;
-  url?: string | undefined;
-  retries?: Retry | null | undefined;
-}
-
-/** How one reading call decodes. */
-export interface ReadOptions {
-  /** Default: as the request asked. */
-  decodeContent?: boolean | undefined;
-}
-
-/** Where a response came from, and what is known of it before its body. */
-export interface Received {
-  readonly method: string;
-  readonly url: string;
-  readonly stopwatch: Stopwatch;
-  readonly decodeContent: boolean;
-  /** The connection it came over. */
-  readonly connection: ConnectionInfo | null;
-  /** Whether that had served another request. */
-  readonly reused: boolean;
-}
-
-/** Facts of the connection that a response came over. */
-export interface ResponseConnection extends ConnectionInfo {
-  /** Whether the connection had served another request. */
-  readonly reused: boolean;
-}
+export type {
+  HTTPResponseInit,
+  Informational,
+  ReadOptions,
+  Received,
+  ResponseConnection,
+} from "./response-types.ts";
 
 const EMPTY = Buffer.alloc(0);
 

@@ -26,7 +26,7 @@ import { nextConnectionId } from "../connection-id.ts";
 import { type PollBarrier, type PollEntry, sharedBarrier } from "../poll-barrier.ts";
 import { ReadTimer, type ReadWatch } from "../read-timer.ts";
 import type { ByteReceiver, SocketReader } from "../reader.ts";
-import { isTlsError, toSslError } from "../tls-errors.ts";
+import { wireError } from "../tls-errors.ts";
 import { AnswerBody } from "./answer-body.ts";
 import { RequestSender, type SendOwner, type SendState } from "./request-sender.ts";
 import {
@@ -233,6 +233,8 @@ export class Http1Connection
     this.#headNow = false;
     if (this.#body.isDirect(bytes)) this.#takeDirect(length);
     else if (!this.#parse(bytes, length)) return false;
+    // The receiver may have given up during the call.
+    if (this.#exchange !== exchange) return false;
     if (this.#parser.done) {
       this.#finish();
       return this.#alive;
@@ -404,16 +406,7 @@ export class Http1Connection
 
   #onBroken(cause: Error): void {
     if (!this.#alive) return;
-    if (isTlsError(cause)) {
-      // An alert may come long after the handshake: under TLS 1.3 that is how a server refuses a client's certificate.
-      this.#fail(toSslError(cause, this.#peer));
-      return;
-    }
-    const inBody = this.#read === "body";
-    const where = inBody ? "broken" : "aborted";
-    this.#fail(
-      new ProtocolError(`Connection ${where}: ${cause.message}`, { cause, phase: inBody ? "body" : "head" }),
-    );
+    this.#fail(wireError(cause, this.#read === "body", this.#peer));
   }
 
   /** The exchange fails and the connection dies; the error learns the facts that decide about another try. */
@@ -445,11 +438,8 @@ export class Http1Connection
     this.#sender.stop();
     this.#socket.destroy();
     if (trace.connectionClose.hasSubscribers) {
-      trace.connectionClose.publish({
-        connection: this.info.id,
-        route: this.info.route,
-        exchanges: this.exchanges,
-      });
+      const { id: connection, route } = this.info;
+      trace.connectionClose.publish({ connection, route, exchanges: this.exchanges });
     }
     this.#owner.dead();
     if (unsent !== null) this.#owner.unsent(unsent);

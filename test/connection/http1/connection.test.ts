@@ -334,6 +334,21 @@ describe("failures and their facts", () => {
     assert.equal(String(slow.body), "hello");
   });
 
+  it("an exchange given up by its receiver in the read that ended it crashed the process", async () => {
+    for (const length of [20_000, 40_000]) {
+      const bench = new Bench();
+      bench.send({
+        collect: false,
+        onBody: () => {
+          bench.connection.cancel();
+          return true;
+        },
+      });
+      await bench.answer(`${OK}Content-Length: ${length}\r\n\r\n`, "x".repeat(length));
+      assert.deepEqual(bench.log, ["head 200", "dead"]);
+    }
+  });
+
   it("close() ends an exchange with the given error, or silently", async () => {
     const bench = new Bench();
     bench.send();
