@@ -13,6 +13,7 @@ import { type Daemon, skipWithout } from "../kit/daemon.ts";
 import { BIG, H2_SERVERS, nginxH2, SMALL } from "../kit/h2-servers.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 import { startMicrosocks, startTinyproxy } from "../kit/proxies.ts";
+import { seededRandom } from "../kit/seed.ts";
 
 leakGate();
 
@@ -244,6 +245,40 @@ describe("HTTP/2 with a stock nginx", { skip: skipWithout("nginx") }, () => {
     await Promise.all(Array.from({ length: 50 }, worker));
     const { created } = manager.stats();
     assert.ok(created >= 20 && created <= 45, `${created} connections`);
+  });
+
+  it("loses none, and settles each once, while one request in ten is aborted", async () => {
+    const { options, ...tls } = await identity();
+    await using daemon = await nginxH2({ keepAliveRequests: 200 }).start(tls);
+    await using manager = new PoolManager(options);
+    const base = `https://localhost:${daemon.ports[0]}`;
+    const random = seededRandom();
+    const counts = { begun: 0, answered: 0, aborted: 0 };
+    const one = async (): Promise<void> => {
+      const abort = random.chance(0.1) ? new AbortController() : null;
+      if (abort !== null) setImmediate(() => abort.abort());
+      const path = random.chance(0.05) ? "/big.bin" : "/small.txt";
+      const signal = abort?.signal ?? null;
+      const outcome = await manager.request("GET", base + path, { signal }).catch((error: Error) => error);
+      if (outcome instanceof Error) {
+        assert.equal(outcome.name, "AbortError");
+        counts.aborted++;
+      } else {
+        assert.equal(outcome.data.length, path === "/big.bin" ? BIG.length : SMALL.length);
+        counts.answered++;
+      }
+    };
+    const worker = async (): Promise<void> => {
+      while (counts.begun++ < 4000) await one();
+    };
+    await Promise.all(Array.from({ length: 40 }, worker));
+    assert.equal(counts.answered + counts.aborted, 4000);
+    assert.ok(counts.aborted > 50, `${counts.aborted} aborted`);
+    const { pools } = manager.stats();
+    assert.deepEqual(
+      pools.map(({ busy, queued }) => [busy, queued]),
+      [[0, 0]],
+    );
   });
 
   it("of 8 streams gets no more than 8 at once, on no more than `maxsize` connections", async () => {

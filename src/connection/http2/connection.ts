@@ -190,7 +190,7 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
       stream.held = false;
       if (stream.exchange === null) continue;
       if (this.session.free > 0 && !this.#isDraining) this.#begin(stream, undefined);
-      else this.#endings.restart(stream, this.#endings.goneError());
+      else this.#endings.restart(stream, this.#endings.goneError);
     }
     this.#polled = true;
     this.tellCapacity();
@@ -317,7 +317,7 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
     // The last one first: each of them is put at the head of the line.
     for (const stream of held.reverse()) {
       stream.held = false;
-      this.#endings.restart(stream, this.#endings.goneError());
+      this.#endings.restart(stream, this.#endings.goneError);
     }
   }
 
@@ -412,7 +412,8 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
     this.returnHeld();
     // The last one first: each of them is put at the head of the line.
     for (const stream of (this.session.streams.list() as Http2Stream[]).reverse()) {
-      if (stream.id > this.session.writtenId) this.#endings.restart(stream, brokenError(false, what, cause));
+      if (stream.id > this.session.writtenId)
+        this.#endings.restart(stream, () => brokenError(false, what, cause));
     }
     this.#failAll((stream) => this.#endings.wireError(stream, what, cause));
   }

@@ -41,7 +41,7 @@ export class Endings {
 
   /** GOAWAY says that the server has not processed the stream. */
   unprocessed(stream: Http2Stream): void {
-    if (this.#mayRestart()) this.restart(stream, this.goneError());
+    if (this.#mayRestart()) this.restart(stream, this.goneError);
     else this.fail(stream, this.goneError());
   }
 
@@ -49,7 +49,7 @@ export class Endings {
    * Starts the exchange again. It hears `error` if that cannot be: because it was done twice, or because some of its body
    * was taken from its source.
    */
-  restart(stream: Http2Stream, error: HTTPError): void {
+  restart(stream: Http2Stream, error: () => HTTPError): void {
     const { isFresh } = stream;
     const exchange = stream.stop();
     if (exchange === null) return;
@@ -62,7 +62,7 @@ export class Endings {
     // With a body that can be made anew it may go again silently: the server has seen nothing of it.
     const reused = count <= MOST_RESTARTS;
     exchange.onError(
-      error.describe({
+      error().describe({
         reused,
         bytesWritten: 0,
         responseStarted: false,
@@ -73,10 +73,10 @@ export class Endings {
   }
 
   /** The connection went before the request was written, or processed. */
-  goneError(): HTTPError {
+  readonly goneError = (): HTTPError => {
     if (this.#goAway !== null) return unprocessedError(this.#goAway.code, this.#goAway.text);
     return brokenError(false, "Remote end closed connection without response", undefined);
-  }
+  };
 
   /** The wire broke while the stream was open. `cause`: `undefined` for a FIN. */
   wireError(stream: Http2Stream, what: string, cause: unknown): HTTPError {

@@ -1,6 +1,6 @@
 /** What a session tells of its streams, as their exchanges hear it. */
 
-import { IncompleteRead } from "../../core/errors.ts";
+import { type HTTPError, IncompleteRead } from "../../core/errors.ts";
 import type { FieldBlock } from "../../protocol/h2/field-block.ts";
 import * as frames from "../../protocol/h2/frames.ts";
 import type { Session, SessionObserver } from "../../protocol/h2/session.ts";
@@ -78,11 +78,11 @@ export class SessionEvents implements SessionObserver {
   onReset(stream: Http2Stream, code: number): void {
     const { session } = this.#host;
     if (code === frames.PROTOCOL_ERROR || session.refusals >= MOST_REFUSALS) this.#host.drain();
-    const error = resetError(code, { phase: phaseOf(stream) });
+    const error = (): HTTPError => resetError(code, { phase: phaseOf(stream) });
     if (code === frames.REFUSED_STREAM) this.#restart(stream, error);
     else if (code === frames.HTTP_1_1_REQUIRED && stream.headRead === -1 && this.#host.askForHttp1())
       this.#restart(stream, error);
-    else this.#fail(stream, error);
+    else this.#fail(stream, error());
   }
 
   onGoAway(code: number, text: string): void {
@@ -108,12 +108,12 @@ export class SessionEvents implements SessionObserver {
   /** Anything that comes is a sign of life: this needs no ear of its own. */
   onPong(): void {}
 
-  #fail(stream: Http2Stream, error: Parameters<Endings["fail"]>[1]): void {
+  #fail(stream: Http2Stream, error: HTTPError): void {
     this.#host.tellCapacity();
     this.#endings.fail(stream, error);
   }
 
-  #restart(stream: Http2Stream, error: Parameters<Endings["restart"]>[1]): void {
+  #restart(stream: Http2Stream, error: () => HTTPError): void {
     this.#host.tellCapacity();
     this.#endings.restart(stream, error);
   }
