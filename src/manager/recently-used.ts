@@ -41,6 +41,8 @@ export class RecentlyUsedContainer<K, V> {
   readonly #entries = new Map<unknown, Entry<K, V>>();
   /** The last of `#entries` if known: what is used again and again need not move. */
   #newest: Entry<K, V> | undefined;
+  /** Another key that found the most recent entry. */
+  #newestAlias: K | undefined;
 
   constructor({ maxsize = 10, disposeFunc, hash = canonicalHash }: RecentlyUsedContainerOptions<V, K> = {}) {
     if (maxsize !== Number.POSITIVE_INFINITY && !(Number.isInteger(maxsize) && maxsize >= 0)) {
@@ -61,8 +63,11 @@ export class RecentlyUsedContainer<K, V> {
   /** The value stored under `key`, or `undefined`; counts as use. */
   get(key: K): V | undefined {
     const newest = this.#newest;
-    if (newest !== undefined && newest.key === key) return newest.value;
-    return this.#use(key)?.value;
+    // Keys that are the same by value are mostly one of two objects: asking for the hash takes longer than all the rest.
+    if (newest !== undefined && (newest.key === key || this.#newestAlias === key)) return newest.value;
+    const entry = this.#use(key);
+    this.#newestAlias = entry === undefined ? undefined : key;
+    return entry?.value;
   }
 
   /** Whether there is an entry for `key`; counts as use, as in urllib3. */
@@ -87,6 +92,7 @@ export class RecentlyUsedContainer<K, V> {
     const old = this.#entries.get(hash);
     if (old !== undefined) this.#entries.delete(hash);
     this.#newest = { key, value };
+    this.#newestAlias = undefined;
     this.#entries.set(hash, this.#newest);
     if (old !== undefined) {
       if (!isSameObject(old.value, value)) this.#disposeFunc?.(old.value);
@@ -109,7 +115,7 @@ export class RecentlyUsedContainer<K, V> {
   clear(): void {
     const entries = [...this.#entries.values()];
     this.#entries.clear();
-    this.#newest = undefined;
+    this.#newest = this.#newestAlias = undefined;
     const errors: unknown[] = [];
     for (const { value } of entries) {
       try {
@@ -153,6 +159,7 @@ export class RecentlyUsedContainer<K, V> {
     this.#entries.delete(hash);
     this.#entries.set(hash, entry);
     this.#newest = entry;
+    this.#newestAlias = undefined;
     return entry;
   }
 
@@ -165,7 +172,7 @@ export class RecentlyUsedContainer<K, V> {
 
   #remove(hash: unknown, entry: Entry<K, V>): void {
     this.#entries.delete(hash);
-    if (entry === this.#newest) this.#newest = undefined;
+    if (entry === this.#newest) this.#newest = this.#newestAlias = undefined;
     this.#disposeFunc?.(entry.value);
   }
 }
