@@ -38,13 +38,6 @@ export function encodeBody(body: unknown, options: EncodeOptions = {}): Payload 
   return measured;
 }
 
-/** `bytes` in the chunked coding (RFC 9112 §7.1): one chunk, or none for an empty body, and the end. */
-export function encodeChunked(bytes: Uint8Array): Buffer {
-  const end = "0\r\n\r\n";
-  if (bytes.length === 0) return Buffer.from(end);
-  return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from(`\r\n${end}`)]);
-}
-
 function payloadOf(body: unknown, options: EncodeOptions): Payload {
   if (typeof body === "string") return whole(Buffer.from(body), null);
   if (isBytes(body)) return whole(bytesOf(body), null);
