@@ -218,7 +218,8 @@ describe("HTTP/2 with node:http2", () => {
       }
     };
     const workers = Array.from({ length: 20 }, worker);
-    for (let round = 0; round < 20; round++) {
+    // As long as it takes on this machine, and not for ever.
+    for (let round = 0; round < 20 || (answers <= 100 && round < 1000); round++) {
       await new Promise((resolve) => setTimeout(resolve, 10));
       for (const session of sessions) session.close();
     }
