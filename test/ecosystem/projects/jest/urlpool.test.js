@@ -24,3 +24,13 @@ test("a missing peer is named", async () => {
   const manager = new PoolManager({ proxy: "socks5h://127.0.0.1:1", retries: false });
   await expect(manager.request("GET", "http://example.com/")).rejects.toThrow(/SOCKS|NewConnection|refused/i);
 });
+
+test("origins are mocked without sockets", async () => {
+  const { MockOrigins, UnexpectedRequestError } = require("urlpool/testing");
+  const mock = new MockOrigins();
+  mock.get("https://api.test/", [503, { json: { a: 1 } }]);
+  const manager = mock.manager({ retries: { total: 1, statusForcelist: [503] } });
+  expect(await (await manager.request("GET", "https://api.test/")).json()).toEqual({ a: 1 });
+  mock.verify();
+  await expect(manager.request("GET", "https://api.test/x")).rejects.toThrow(UnexpectedRequestError);
+});

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { HTTPError, NewConnectionError, PoolManager } from "urlpool";
+import { MockOrigins, UnexpectedRequestError } from "urlpool/testing";
 import { expect, test } from "vitest";
 
 test("requests and errors work, and require gives the same classes", async () => {
@@ -14,4 +15,13 @@ test("requests and errors work, and require gives the same classes", async () =>
   const error = await manager.request("GET", url).catch((reason) => reason);
   expect(error).toBeInstanceOf(NewConnectionError);
   expect(createRequire(import.meta.url)("urlpool").HTTPError).toBe(HTTPError);
+});
+
+test("origins are mocked without sockets", async () => {
+  const mock = new MockOrigins();
+  mock.get("https://api.test/", [503, { json: { a: 1 } }]);
+  const manager = mock.manager({ retries: { total: 1, statusForcelist: [503] } });
+  expect(await (await manager.request("GET", "https://api.test/")).json()).toEqual({ a: 1 });
+  mock.verify();
+  await expect(manager.request("GET", "https://api.test/x")).rejects.toThrow(UnexpectedRequestError);
 });

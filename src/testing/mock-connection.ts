@@ -1,0 +1,169 @@
+/** A connection without a socket: its exchanges are answered by routes. One at a time, as in HTTP/1.1. */
+
+import type {
+  Connection,
+  ConnectionInfo,
+  ConnectionOwner,
+  Exchange,
+  Stream,
+} from "../connection/connection.ts";
+import {
+  type HTTPError,
+  IncompleteRead,
+  ProtocolError,
+  ReadTimeoutError,
+  systemClock,
+  type Timer,
+} from "../index.ts";
+import { bodyOf, type MockAnswer } from "./answer.ts";
+import { MockHead } from "./mock-head.ts";
+
+/** Answers one exchange; rejects with an `HTTPError` where it is not expected. */
+export type Answering = (exchange: Exchange) => Promise<MockAnswer>;
+
+/** Counts the mocked connections of the process. */
+let last = 0;
+
+/** One wire that is none. */
+export class MockConnection implements Connection, Stream {
+  readonly info: ConnectionInfo;
+  readonly protocol = "http/1.1";
+  readonly setup = { dns: 0, connect: 0, tls: null } as const;
+  readonly bornAt: number = systemClock.now();
+  exchanges: number = 0;
+  keepAliveHint: number | null = null;
+  readonly #owner: ConnectionOwner;
+  readonly #answering: Answering;
+  #exchange: Exchange | null = null;
+  #alive = true;
+  #retired = false;
+  #resume: (() => void) | null = null;
+  #paused = false;
+  #readTimer: Timer | null = null;
+
+  constructor(owner: ConnectionOwner, route: string, answering: Answering) {
+    this.#owner = owner;
+    this.#answering = answering;
+    this.info = Object.freeze({ id: ++last, protocol: this.protocol, route, address: null });
+  }
+
+  get free(): number {
+    return this.#alive && !this.#retired && this.#exchange === null ? 1 : 0;
+  }
+
+  get open(): number {
+    return this.#exchange === null ? 0 : 1;
+  }
+
+  start(exchange: Exchange): Stream {
+    this.#exchange = exchange;
+    this.exchanges += 1;
+    exchange.onStart(this);
+    const { readTimeout } = exchange;
+    if (Number.isFinite(readTimeout)) {
+      this.#readTimer = systemClock.setTimer(() => this.#timedOut(readTimeout), readTimeout, true);
+    }
+    void this.#run(exchange);
+    return this;
+  }
+
+  retire(): void {
+    this.#retired = true;
+    if (this.#exchange === null) this.close();
+  }
+
+  close(error?: HTTPError): void {
+    this.#fail(error);
+  }
+
+  ref(): void {}
+
+  unref(): void {}
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#resume?.();
+    this.#resume = null;
+  }
+
+  release(): void {}
+
+  cancel(error?: HTTPError): void {
+    this.#fail(error);
+  }
+
+  async #run(exchange: Exchange): Promise<void> {
+    try {
+      const answer = await this.#answering(exchange);
+      if (answer.delay !== undefined) await pass(answer.delay);
+      if (this.#exchange === exchange) await this.#give(exchange, answer);
+    } catch (error) {
+      if (this.#exchange === exchange) this.#fail(error as HTTPError);
+    }
+  }
+
+  async #give(exchange: Exchange, answer: MockAnswer): Promise<void> {
+    if (answer.fault === "stall") return;
+    if (answer.fault === "reset") {
+      this.#fail(new ProtocolError("Connection aborted: reset by the mocked origin", { phase: "head" }));
+      return;
+    }
+    const full = bodyOf(answer);
+    const bodiless = exchange.head.method === "HEAD" || answer.status === 204 || answer.status === 304;
+    const length = bodiless ? 0 : full.length;
+    exchange.onHead(new MockHead(answer, full.length), {
+      bodyLength: length,
+      chunked: false,
+      transferCodings: [],
+    });
+    const cut = answer.fault === "close-mid-body" ? (answer.after ?? length >> 1) : length;
+    const body = full.subarray(0, cut);
+    if (this.#exchange !== exchange) return;
+    exchange.onReceived(body.length);
+    if (!exchange.collect && body.length > 0 && !exchange.onBody(body, false)) this.#paused = true;
+    if (this.#paused) await new Promise<void>((resolve) => (this.#resume = resolve));
+    if (this.#exchange !== exchange) return;
+    if (cut < length) this.#fail(new IncompleteRead(cut, length - cut));
+    else this.#end(exchange, exchange.collect ? body : null);
+  }
+
+  #end(exchange: Exchange, body: Buffer | null): void {
+    this.#stop();
+    if (this.#retired || !exchange.persistent) this.#die();
+    else this.#owner.capacityChanged();
+    exchange.onEnd(body, null, false);
+  }
+
+  #timedOut(limit: number): void {
+    const text = `Read timed out. (read timeout=${limit} ms)`;
+    this.#fail(new ReadTimeoutError(text, { phase: "head" }));
+  }
+
+  #fail(error: HTTPError | undefined): void {
+    const exchange = this.#exchange;
+    this.#stop();
+    this.#die();
+    if (error !== undefined) exchange?.onError(error);
+  }
+
+  #stop(): void {
+    this.#readTimer?.cancel();
+    this.#readTimer = null;
+    this.#exchange = null;
+    this.resume();
+  }
+
+  #die(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    this.#owner.dead();
+  }
+}
+
+function pass(ms: number): Promise<void> {
+  return new Promise((resolve) => systemClock.setTimer(resolve, ms, true));
+}

@@ -1,0 +1,136 @@
+/** Origins without sockets, below the exchange: retries, redirects, decoding and timeouts run for real. */
+
+import type { Connection, Exchange } from "../connection/connection.ts";
+import { type ConnectTarget, InvalidArgumentError, PoolManager, type PoolManagerOptions } from "../index.ts";
+import type { MockAnswer, MockHandler, MockReply } from "./answer.ts";
+import { MockConnection } from "./mock-connection.ts";
+import { MockRequest } from "./request.ts";
+import { MockRoute, type RouteMatch, type UnexpectedRequestError, unexpected } from "./route.ts";
+
+/** What {@link MockOrigins.load} reads of an HTTP Archive. */
+export interface HarLike {
+  readonly log: {
+    readonly entries: readonly {
+      readonly request: { readonly method: string; readonly url: string };
+      readonly response: {
+        readonly status: number;
+        readonly headers: readonly { readonly name: string; readonly value: string }[];
+        readonly content: { readonly text?: string; readonly encoding?: string };
+      };
+    }[];
+  };
+}
+
+type Reply = MockReply | readonly MockReply[] | MockHandler;
+
+/** Origins of a test of its own: nothing is global, nothing has to be restored. */
+export class MockOrigins {
+  /** What came, in its order; each try of a request is one. */
+  readonly requests: MockRequest[] = [];
+  readonly #routes: MockRoute[] = [];
+  readonly #managers: PoolManager[] = [];
+  readonly #unexpected: UnexpectedRequestError[] = [];
+  #connections = 0;
+
+  /** Expects what `match` says. A list answers in turn, and its last one stays. The first route that fits answers. */
+  route(match: RouteMatch, reply: Reply): MockRoute {
+    const route = new MockRoute(match, reply);
+    this.#routes.push(route);
+    return route;
+  }
+
+  /** Expects GET of `url`, such as `https://api.test/users/:id`. */
+  get(url: string, reply: Reply): MockRoute {
+    return this.#expect("GET", url, reply);
+  }
+
+  /** Expects POST to `url`. */
+  post(url: string, reply: Reply): MockRoute {
+    return this.#expect("POST", url, reply);
+  }
+
+  /** A manager whose requests come here. `verify` by `using` closes it. */
+  manager(options: PoolManagerOptions = {}): PoolManager {
+    const manager = new PoolManager({ ...options, connect: this.connect });
+    this.#managers.push(manager);
+    return manager;
+  }
+
+  /** For the option `connect` of managers and pools. */
+  readonly connect = (target: ConnectTarget): Connection => {
+    const { scheme, host, port } = target.origin;
+    if (target.owner === null) {
+      throw new InvalidArgumentError(
+        "MockOrigins answers requests of managers and pools, not bare connections",
+      );
+    }
+    const connection = ++this.#connections;
+    const name = host.includes(":") ? `[${host}]` : host;
+    return new MockConnection(target.owner, `${host}:${port}`, (exchange) =>
+      this.#answer(exchange, `${scheme}://${name}:${port}`, connection),
+    );
+  };
+
+  /** Answers as the archive tells: entries of one method and URL in turn. */
+  load(archive: HarLike): void {
+    const groups = new Map<string, [RouteMatch, MockAnswer[]]>();
+    for (const { request, response } of archive.log.entries) {
+      const { origin, pathname, search } = new URL(request.url);
+      const key = `${request.method} ${origin}${pathname}${search}`;
+      const group = groups.get(key) ?? [{ method: request.method, origin, path: pathname }, []];
+      groups.set(key, group);
+      group[1].push(recorded(response));
+    }
+    for (const [match, answers] of groups.values()) this.route(match, answers);
+  }
+
+  /** Throws the first unexpected request, or an error that names the routes that were not used up. */
+  verify(): void {
+    if (this.#unexpected[0] !== undefined) throw this.#unexpected[0];
+    const left = this.#routes.filter((route) => !route.complete);
+    if (left.length > 0) throw new Error(`Routes that were not used up: ${left.join("; ")}`);
+  }
+
+  [Symbol.dispose](): void {
+    for (const manager of this.#managers) manager.clear();
+    this.verify();
+  }
+
+  #expect(method: string, url: string, reply: Reply): MockRoute {
+    const { origin, pathname } = new URL(url);
+    return this.route({ method, origin, path: pathname }, reply);
+  }
+
+  async #answer(exchange: Exchange, origin: string, connection: number): Promise<MockAnswer> {
+    const { method, target, headers } = exchange.head;
+    const body = await bodyOfRequest(exchange);
+    const request = new MockRequest(method, new URL(target, origin).href, headers, body, connection);
+    this.requests.push(request);
+    const route = this.#routes.find((one) => one.differences(request).length === 0);
+    if (route !== undefined) return route.answer(request);
+    const error = unexpected(request, this.#routes);
+    this.#unexpected.push(error);
+    throw error;
+  }
+}
+
+async function bodyOfRequest({ body }: Exchange): Promise<Buffer> {
+  if (body === null) return Buffer.alloc(0);
+  if (body instanceof Uint8Array) return Buffer.from(body);
+  const parts: Buffer[] = [];
+  for await (const part of body.open()) parts.push(Buffer.from(part as Uint8Array));
+  return Buffer.concat(parts);
+}
+
+/** Bodies in archives are decoded. */
+const OF_CODING = /^(?:content-encoding|content-length|transfer-encoding)$/i;
+
+function recorded({ status, headers, content }: HarLike["log"]["entries"][number]["response"]): MockAnswer {
+  if (status === 0) return { fault: "reset" };
+  const fields: Record<string, string[]> = {};
+  for (const { name, value } of headers) {
+    if (!OF_CODING.test(name)) fields[name] = [...(fields[name] ?? []), value];
+  }
+  const body = Buffer.from(content.text ?? "", content.encoding === "base64" ? "base64" : "utf8");
+  return { status, headers: fields, body };
+}

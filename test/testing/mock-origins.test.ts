@@ -1,0 +1,112 @@
+/** Origins without sockets: everything above the exchange runs for real. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
+import { recordHar } from "../../src/har.ts";
+import { IncompleteRead, MaxRetryError, Retry } from "../../src/index.ts";
+import { MockOrigins, UnexpectedRequestError } from "../../src/testing.ts";
+
+const retries = new Retry({ total: 3, statusForcelist: [503], backoffFactor: 0 });
+
+describe("MockOrigins", () => {
+  it("answers https without TLS, with the parts of the path", async () => {
+    using mock = new MockOrigins();
+    const route = mock.get("https://api.test/users/:id", ({ params }) => ({ json: { id: params["id"] } }));
+    const response = await mock.manager().request("GET", "https://api.test/users/7?x=1");
+    assert.deepEqual(await response.json(), { id: "7" });
+    assert.equal(route.calls[0]?.url, "https://api.test/users/7?x=1");
+  });
+
+  it("keeps connections, sees bodies", async () => {
+    using mock = new MockOrigins();
+    mock.post("http://api.test/", 201);
+    const manager = mock.manager();
+    for (const a of [1, 2]) await manager.request("POST", "http://api.test/", { json: { a } });
+    assert.deepEqual(
+      mock.requests.map((request) => [request.connection, request.json()]),
+      [
+        [1, { a: 1 }],
+        [1, { a: 2 }],
+      ],
+    );
+  });
+
+  it("lets retries by status, redirects to another host and decoding run", async () => {
+    using mock = new MockOrigins();
+    mock.get("http://a.test/", [503, 503, { status: 302, headers: { Location: "https://b.test/" } }]);
+    const headers = { "Content-Encoding": "gzip" };
+    mock.get("https://b.test/", { headers, body: gzipSync("plain") });
+    const response = await mock.manager({ retries }).request("GET", "http://a.test/");
+    assert.equal(await response.text(), "plain");
+    assert.equal(mock.requests.length, 4);
+  });
+
+  it("sends again after a reset, on a new connection", async () => {
+    using mock = new MockOrigins();
+    mock.get("http://a.test/", [{ fault: "reset" }, { text: "ok" }]);
+    assert.equal(await (await mock.manager({ retries }).request("GET", "http://a.test/")).text(), "ok");
+    assert.deepEqual(
+      mock.requests.map(({ connection }) => connection),
+      [1, 2],
+    );
+  });
+
+  it("cuts a body where the test says", async () => {
+    using mock = new MockOrigins();
+    mock.get("http://a.test/", { text: "0123456789", fault: "close-mid-body", after: 3 });
+    const error = await mock
+      .manager({ retries: false })
+      .request("GET", "http://a.test/")
+      .catch((reason: unknown) => reason);
+    const cut = error instanceof IncompleteRead ? error : (error as Error).cause;
+    assert.ok(cut instanceof IncompleteRead, String(error));
+    assert.deepEqual([cut.partial, cut.expected], [3, 7]);
+  });
+
+  it("lets the read timeout end what stalls", async () => {
+    using mock = new MockOrigins();
+    mock.get("http://a.test/", { fault: "stall" });
+    const asked = mock.manager({ retries: 0, timeout: { read: 20 } }).request("GET", "http://a.test/");
+    await assert.rejects(
+      asked,
+      (error) => error instanceof MaxRetryError && /Read timed out/.test(error.message),
+    );
+  });
+
+  it("names the nearest three routes and what differed", async () => {
+    const mock = new MockOrigins();
+    mock.get("http://a.test/one", 200).once();
+    for (const path of ["two", "three", "four"]) mock.post(`http://b.test/${path}`, 200);
+    const manager = mock.manager();
+    await manager.request("GET", "http://a.test/one");
+    const error = await manager.request("GET", "http://a.test/one").catch((reason: unknown) => reason);
+    assert.ok(error instanceof UnexpectedRequestError, String(error));
+    assert.match(error.message, /GET http:\/\/a\.test\/one: used up after 1/);
+    assert.match(error.message, /POST http:\/\/b\.test\/two: method is GET, origin is .*, path is \/one/);
+    assert.doesNotMatch(error.message, /four/);
+    assert.equal(mock.requests.length, 2);
+    assert.throws(() => mock.verify(), UnexpectedRequestError);
+  });
+
+  it("tells of answers that nobody fetched", () => {
+    const mock = new MockOrigins();
+    mock.get("http://a.test/", 200).once();
+    assert.throws(() => mock.verify(), /not used up: GET http:\/\/a\.test\//);
+  });
+
+  it("replays what was recorded", async () => {
+    const first = new MockOrigins();
+    first.get("http://a.test/", [{ json: { n: 1 } }, { json: { n: 2 } }]);
+    const manager = first.manager();
+    const recorder = recordHar(manager);
+    for (let n = 0; n < 2; n += 1) await manager.request("GET", "http://a.test/");
+    recorder.stop();
+    using second = new MockOrigins();
+    second.load(recorder.toJSON());
+    const again = second.manager();
+    for (const n of [1, 2]) {
+      assert.deepEqual(await (await again.request("GET", "http://a.test/")).json(), { n });
+    }
+  });
+});
