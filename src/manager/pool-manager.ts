@@ -6,7 +6,7 @@ import { type Fetch, fetchOver } from "../adapters/fetch/create-fetch.ts";
 import { HTTPConnectionPool, HTTPSConnectionPool, type PoolOwner } from "../client/connection-pool.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
 import { checkOption, numberOption, OPTION_RULES, ruleOf } from "../client/options-table.ts";
-import { type ProxyUrl, plainHost } from "../client/proxy.ts";
+import type { ProxyUrl } from "../client/proxy.ts";
 import { type Destination, type PendingDestination, prepareCall } from "../client/request.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "../client/request-methods.ts";
 import { type Router, runRequest } from "../client/request-run.ts";
@@ -16,7 +16,7 @@ import { SharedResources } from "../client/shared-resources.ts";
 import { ClosedPoolError, LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import { logIfAsked, trace } from "../core/trace.ts";
-import { DEFAULT_PORTS, normalizeHost, parseUrl, type Url, type UrlLike, urlText } from "../core/url.ts";
+import { parseUrl, type Url, type UrlLike, urlText } from "../core/url.ts";
 import { type DownloadOptions, type DownloadResult, downloadTo } from "../download/download.ts";
 import { Retry } from "../policy/retry.ts";
 import { Timeout } from "../policy/timeout.ts";
@@ -35,14 +35,15 @@ import {
   frozenValues,
   isStable,
   managerOptions,
-  mergePoolKwargs,
   type PoolKwargs,
   type PoolOverrides,
   watchWrites,
 } from "./pool-kwargs.ts";
-import { isThenable, throughProxy, withProxyConfig } from "./proxy-context.ts";
+import { isThenable, withProxyConfig } from "./proxy-context.ts";
 import { RecentlyUsedContainer } from "./recently-used.ts";
+import { requestContext } from "./request-context.ts";
 import { RetiredPools } from "./retired-pools.ts";
+import { own, warnSchemeless } from "./schemes.ts";
 import { inspectManager, type ManagerStats } from "./stats.ts";
 
 /** A class of pools, as `poolClassesByScheme` holds them. */
@@ -204,7 +205,9 @@ export class PoolManager extends RequestMethods {
     poolKwargs?: PoolOverrides | null,
   ): HTTPConnectionPool {
     if (!host) throw new LocationValueError("No host specified.");
-    return this.connectionFromContext(this.#context(host, port, scheme || "http", poolKwargs));
+    return this.connectionFromContext(
+      requestContext(this.#connectionPoolKw, host, port, scheme || "http", poolKwargs),
+    );
   }
 
   /** The pool for the origin of `url`; `poolKwargs` as in `connectionFromHost`. */
@@ -383,22 +386,6 @@ export class PoolManager extends RequestMethods {
     return found;
   }
 
-  #context(
-    host: string,
-    port: number | null | undefined,
-    scheme: string,
-    poolKwargs: PoolOverrides | null | undefined,
-  ): PoolContext {
-    const lowered = scheme.toLowerCase();
-    const context = {
-      ...mergePoolKwargs(this.#connectionPoolKw, poolKwargs),
-      scheme: lowered,
-      host: normalizeHost(plainHost(host), lowered),
-      port: port ?? DEFAULT_PORTS[lowered] ?? 80,
-    };
-    return throughProxy(context);
-  }
-
   #key(context: PoolContext): PoolKeyLike {
     const scheme = `${context.scheme}`.toLowerCase();
     const keyFunction = own(this.#keyFnByScheme, scheme);
@@ -431,7 +418,7 @@ export class PoolManager extends RequestMethods {
     if (!Object.values(this.#connectionPoolKw).every(isStable)) return;
     // Who chooses anew for every request must be asked.
     if (typeof this.#connectionPoolKw.proxy === "function") return;
-    const context = this.#context(host, port, scheme, null);
+    const context = requestContext(this.#connectionPoolKw, host, port, scheme, null);
     this.#origins.add({ prefix, context, key: this.#key({ ...context }) });
   }
 
@@ -454,25 +441,6 @@ Object.defineProperty(PoolManager.prototype, inspect.custom, {
   },
 });
 
-/** The entry for a scheme, which may be any text that a server sent: also "constructor". */
-function own<T>(entries: Readonly<Record<string, T>>, scheme: string): T | undefined {
-  return Object.hasOwn(entries, scheme) ? entries[scheme] : undefined;
-}
-
 function ignore(): void {}
-
-let warned = false;
-
-function warnSchemeless(): void {
-  if (warned) return;
-  warned = true;
-  process.emitWarning(
-    "URLs without a scheme (as in 'example.com/x') are deprecated: write http:// in front",
-    {
-      type: "DeprecationWarning",
-      code: "URLPOOL_SCHEMELESS_URL",
-    },
-  );
-}
 
 makeManagersBy((options) => new PoolManager(options));

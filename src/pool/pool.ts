@@ -142,6 +142,8 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
   changed(member: PooledConnection): void {
     const { connection } = member;
     this.#syncLeases(member);
+    // Without anything free it may be full as well as on its way out.
+    if (connection.protocol === "h2" && connection.free > 0) this.#learn(connection.open + connection.free);
     if (connection.open > 0) {
       if (member.aged) connection.retire();
       this.#serve(member);
@@ -284,7 +286,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     if (dial.waiter === null) connection.ref();
     this.#forget(dial, false);
     this.#count("created");
-    this.#learn(connection);
+    this.#learn(firstCapacity(connection, this.#dials.expected));
     const first = this.#waiting.first;
     if (first !== null && dial.waiter !== first) this.#swapDial(dial.waiter, first);
     else if (first !== null) first.dial = null;
@@ -292,8 +294,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     else this.#serve(member);
   }
 
-  #learn(connection: Connection): void {
-    const capacity = connection.protocol === "h2" ? Math.max(1, connection.free) : 1;
+  #learn(capacity: number): void {
     if (this.#dials.expected === capacity) return;
     this.#dials.learn(capacity);
     this.settings.learned?.(capacity);
@@ -409,6 +410,16 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     this.counters[what]++;
     this.settings.totals[what]++;
   }
+}
+
+/**
+ * Exchanges that a connection takes which has just been made. Over HTTP/2 the server's limit may not have come yet: what
+ * an earlier connection has shown is better than the default.
+ */
+function firstCapacity({ protocol, free }: Connection, expected: number | null): number {
+  if (protocol !== "h2") return 1;
+  const shown = expected !== null && expected > 1 ? expected : free;
+  return Math.max(1, Math.min(free, shown));
 }
 
 /** The limit of this process, or of the machine. */

@@ -49,7 +49,7 @@ export class FakeConnection implements Connection, PollEntry {
   flushed = true;
   readonly #request: DialRequest;
   readonly #barrier: PollBarrier;
-  readonly #capacity: number;
+  #capacity: number;
   #resting = false;
   #polled = true;
   #held: FakeExchange | null = null;
@@ -68,8 +68,14 @@ export class FakeConnection implements Connection, PollEntry {
     this.#polled = false;
   }
 
+  /** The server allows another number of exchanges at a time. */
+  allow(capacity: number): void {
+    this.#capacity = capacity;
+    this.#request.owner.capacityChanged();
+  }
+
   get free(): number {
-    return this.alive && !this.#resting && !this.retiring ? this.#capacity - this.open : 0;
+    return this.alive && !this.#resting && !this.retiring ? Math.max(0, this.#capacity - this.open) : 0;
   }
 
   start(exchange: Exchange): Stream {

@@ -14,7 +14,7 @@
 
 import type { Socket } from "node:net";
 import type { Clock, Timer } from "../../core/clock.ts";
-import { HTTPError, ProtocolError } from "../../core/errors.ts";
+import type { HTTPError } from "../../core/errors.ts";
 import type { CoarseTimers } from "../../core/timers.ts";
 import { trace } from "../../core/trace.ts";
 import * as frames from "../../protocol/h2/frames.ts";
@@ -35,39 +35,16 @@ import { type PollBarrier, type PollEntry, sharedBarrier } from "../poll-barrier
 import type { ByteReceiver, SocketReader } from "../reader.ts";
 import { isTlsError, toSslError } from "../tls-errors.ts";
 import { Endings } from "./endings.ts";
-import { brokenError, violationError } from "./errors.ts";
+import { brokenError, once, toHttpError, violationError } from "./errors.ts";
 import { type EventsHost, SessionEvents } from "./events.ts";
 import { Health, type Patient } from "./health.ts";
+import type { Http2Settings } from "./settings.ts";
 import { SilenceTimers } from "./silence-timers.ts";
 import { Http2Stream, type StreamHost } from "./stream.ts";
 import { SessionWriter } from "./writer.ts";
 
 /** How long a closing socket may linger, in ms. */
 const CLOSE_LINGER = 1000;
-
-/** What a connection is made of. */
-export interface Http2Settings {
-  owner: ConnectionOwner;
-  clock: Clock;
-  timers: CoarseTimers;
-  /** bytes */
-  maxHeaderSize: number;
-  /** Streams open at once, whatever the server allows. */
-  maxStreams: number;
-  /** PING after so much silence while streams are open, in ms; 0 for none. */
-  pingInterval: number;
-  route: string;
-  setup: ConnectionSetup;
-  /** The address at the other end; `null` where there is none. */
-  address?: string | null;
-  /** Whom TLS is spoken with, for messages. Default: `route`. */
-  peer?: string;
-  /** The socket below, where TLS runs over one that a proxy has connected; else the socket itself. */
-  wire?: Socket;
-  barrier?: PollBarrier;
-  /** The server wants a request in HTTP/1.1: before the exchange starts again. */
-  onHttp1Required?: () => void;
-}
 
 /** An HTTP/2 connection. */
 export class Http2Connection implements Connection, EventsHost, ByteReceiver, PollEntry, StreamHost, Patient {
@@ -353,10 +330,7 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
 
   /** A head that HTTP/2 cannot send: the connection is as good as before. Its exchange has not got its stream yet. */
   #refuse(stream: Http2Stream, error: unknown): void {
-    const failure =
-      error instanceof HTTPError
-        ? error
-        : new ProtocolError(`Connection aborted: ${error}`, { cause: error });
+    const failure = toHttpError(error);
     queueMicrotask(() => {
       stream.stop()?.onError(failure);
       this.tellCapacity();
@@ -422,12 +396,8 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
   #fail(error: unknown, code: number = frames.NO_ERROR): void {
     if (!this.#alive) return;
     if (code !== frames.NO_ERROR) this.session.goAway(code);
-    const first =
-      error instanceof HTTPError
-        ? error
-        : new ProtocolError(`Connection aborted: ${error}`, { cause: error });
     this.#die(false);
-    this.#failAll(once(first));
+    this.#failAll(once(toHttpError(error)));
   }
 
   /** Ends every exchange under way, with an error or silently. */
@@ -469,15 +439,4 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
     this.#writer.stop();
     this.#socket.destroy();
   }
-}
-
-/** One error is one caller's: the others get their own, with it as cause. */
-function once(first: HTTPError): () => HTTPError {
-  let told = false;
-  return () => {
-    if (told)
-      return new ProtocolError(`Connection aborted: ${first.message}`, { cause: first, phase: "head" });
-    told = true;
-    return first;
-  };
 }

@@ -1,6 +1,6 @@
 /** What happens to an HTTP/2 stream, as the errors that callers see. */
 
-import { type HTTPErrorOptions, ProtocolError } from "../../core/errors.ts";
+import { HTTPError, type HTTPErrorOptions, ProtocolError } from "../../core/errors.ts";
 import { codeName, REFUSED_STREAM } from "../../protocol/h2/frames.ts";
 import type { Violation } from "../../protocol/h2/violation.ts";
 
@@ -45,4 +45,21 @@ export function brokenError(inBody: boolean, what: string, cause: unknown): Prot
   const where = inBody ? "Connection broken" : "Connection aborted";
   const options = { phase: inBody ? "body" : "head" } as const;
   return new ProtocolError(`${where}: ${what}`, cause === undefined ? options : { ...options, cause });
+}
+
+/** What a connection dies of, as its exchanges hear it. */
+export function toHttpError(error: unknown): HTTPError {
+  if (error instanceof HTTPError) return error;
+  return new ProtocolError(`Connection aborted: ${error}`, { cause: error });
+}
+
+/** One error is one caller's: the others get their own, with it as cause. */
+export function once(first: HTTPError): () => HTTPError {
+  let told = false;
+  return () => {
+    if (told)
+      return new ProtocolError(`Connection aborted: ${first.message}`, { cause: first, phase: "head" });
+    told = true;
+    return first;
+  };
 }

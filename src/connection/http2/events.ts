@@ -3,7 +3,8 @@
 import { type HTTPError, IncompleteRead } from "../../core/errors.ts";
 import type { FieldBlock } from "../../protocol/h2/field-block.ts";
 import * as frames from "../../protocol/h2/frames.ts";
-import type { Session, SessionObserver } from "../../protocol/h2/session.ts";
+import type { Session } from "../../protocol/h2/session.ts";
+import type { SessionObserver } from "../../protocol/h2/session-observer.ts";
 import type { Violation } from "../../protocol/h2/violation.ts";
 import { FieldLines } from "../../protocol/response-head.ts";
 import type { Endings } from "./endings.ts";

@@ -1,7 +1,8 @@
 /** One HTTP/2 connection on a wire in memory: its server in the test's hands, everything it reports written down in order. */
 
 import type { ConnectionOwner, Exchange, Stream } from "../../../src/connection/connection.ts";
-import { Http2Connection, type Http2Settings } from "../../../src/connection/http2/connection.ts";
+import { Http2Connection } from "../../../src/connection/http2/connection.ts";
+import type { Http2Settings } from "../../../src/connection/http2/settings.ts";
 import { SocketReader } from "../../../src/connection/reader.ts";
 import type { HTTPError } from "../../../src/core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../../../src/core/headers.ts";

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Pool } from "../../src/pool/pool.ts";
+import { type FakeTicket, World } from "./fakes.ts";
+
+function askMany(world: World, pool: Pool, count: number): FakeTicket[] {
+  return Array.from({ length: count }, () => world.ask(pool));
+}
+
+describe("how many exchanges an HTTP/2 connection takes", () => {
+  it("is learned when SETTINGS come, after the dial has ended", () => {
+    const world = new World();
+    const learned: number[] = [];
+    const pool = world.pool({ expected: null, learned: (capacity) => learned.push(capacity) });
+    world.ask(pool);
+    const connection = world.dials[0]!.succeed(100);
+    connection.allow(8);
+    assert.deepEqual(learned, [100, 8]);
+    askMany(world, pool, 7 + 16);
+    assert.equal(connection.open, 8);
+    assert.equal(world.dials.length, 2, "two dials for 16 exchanges, at 8 each");
+    pool.destroy();
+  });
+
+  it("is not forgotten for the default that the next connection begins with", () => {
+    const world = new World();
+    const learned: number[] = [];
+    const pool = world.pool({ expected: 8, learned: (capacity) => learned.push(capacity) });
+    askMany(world, pool, 1);
+    const connection = world.dials[0]!.succeed(100);
+    assert.deepEqual(learned, []);
+    connection.allow(4);
+    connection.allow(32);
+    assert.deepEqual(learned, [4, 32]);
+    pool.destroy();
+  });
+
+  it("brings another dial for those whom a connection cannot take", () => {
+    const world = new World();
+    const pool = world.pool({ expected: 100 });
+    const [first] = askMany(world, pool, 1);
+    const connection = world.dials[0]!.succeed(100);
+    connection.allow(2);
+    first!.connection!.finish();
+    const tickets = askMany(world, pool, 2 + 4);
+    assert.equal(world.dials.length, 2);
+    while (world.dials.length > 0) world.dials[0]!.succeed(2);
+    world.poll();
+    assert.deepEqual(
+      tickets.map(({ settled }) => settled),
+      tickets.map(() => 1),
+    );
+    pool.destroy();
+  });
+
+  it("is not what a retiring connection still carries", () => {
+    const world = new World();
+    const learned: number[] = [];
+    const pool = world.pool({ expected: null, learned: (capacity) => learned.push(capacity) });
+    askMany(world, pool, 3);
+    const connection = world.dials[0]!.succeed(10);
+    connection.retire();
+    connection.finish();
+    assert.equal(connection.open, 2);
+    assert.deepEqual(learned, [10]);
+    pool.destroy();
+  });
+
+  it("is one over HTTP/1.1, whatever becomes free", () => {
+    const world = new World();
+    const learned: number[] = [];
+    const pool = world.pool({ expected: null, learned: (capacity) => learned.push(capacity) });
+    const [ticket] = askMany(world, pool, 1);
+    world.dials[0]!.succeed();
+    ticket!.connection!.finish();
+    world.poll();
+    assert.deepEqual(learned, [1]);
+    pool.destroy();
+  });
+});
