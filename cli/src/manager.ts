@@ -30,6 +30,7 @@ function connectionOptions(values: Values): PoolManagerOptions {
     keyPassword,
     socketPath: values["unix-socket"],
     lookup: lookupFor(values),
+    http2: values.http2,
   };
 }
 

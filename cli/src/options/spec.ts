@@ -46,6 +46,7 @@ export interface Values {
   json: string | undefined;
   "cookie-jar": string | undefined;
   compressed: boolean;
+  http2: boolean;
   proxy: string | undefined;
   noproxy: string | undefined;
   location: boolean;

@@ -97,6 +97,12 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Value
     group: "Request",
     help: "Ask for a compressed answer, and decode it.",
   },
+  http2: {
+    kind: "flag",
+    commands: ALL,
+    group: "Connection",
+    help: "HTTP/2 where TLS agrees on it, many requests on one connection; else HTTP/1.1.",
+  },
   proxy: {
     kind: "text",
     short: "x",

@@ -13,7 +13,7 @@ import { ROOT, run } from "../kit.ts";
 
 /** The options that users of curl guess. */
 const GUESSED = `-H -d --data-raw -F --json -u -x --noproxy -o -O -L -k --cacert -E -m --connect-timeout --retry --resolve
-  --unix-socket -4 -6 -v -s -i -I -w --fail --compressed --cookie-jar --har --waterfall`;
+  --unix-socket -4 -6 -v -s -i -I -w --fail --compressed --http2 --cookie-jar --har --waterfall`;
 
 describe("the table of options", () => {
   it("has what users of curl guess, in get or post", () => {
