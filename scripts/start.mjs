@@ -9,7 +9,7 @@ const main = join(ROOT, ".build/demo/main.js");
 
 ensureDependencies();
 ensureBuild();
-const sources = ["src", "demo", "examples", "package.json", "tsconfig.json"];
+const sources = ["src", "cli/src", "demo", "examples", "package.json", "tsconfig.json"];
 if (newest(".build/demo/main.js") <= Math.max(...sources.map(newest))) compileAll();
 if (!existsSync(main)) {
   console.error("the demo is missing: demo/main.ts is not there, or was not compiled to .build/demo/main.js");
