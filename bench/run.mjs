@@ -88,7 +88,7 @@ function prepare(flags) {
   const stamp = (path) => statSync(join(BENCH, path), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const installed = stamp("node_modules/.package-lock.json");
   if (installed === 0 || installed < stamp("package-lock.json")) npm("ci", "--prefix", BENCH);
-  runCommand("bash", ["scripts/system-packages.sh", "nginx", "openssl", "tinyproxy"]);
+  runCommand("bash", ["scripts/system-packages.sh", "nginx", "openssl", "tinyproxy", "h2load"]);
   if (flags.dist === undefined) ensureBuild();
 }
 
@@ -104,7 +104,12 @@ function entry(path) {
 /** What samplers and rounds need to know of a run on one Node. */
 function describeRun(flags, node, origin) {
   const dist = entry(flags.dist ?? join(ROOT, "dist"));
-  const dists = { [SUBJECT]: dist, "urlpool-untimed": dist, [BASE]: entry(flags.base) };
+  const dists = {
+    [SUBJECT]: dist,
+    "urlpool-untimed": dist,
+    "urlpool-http1": dist,
+    [BASE]: entry(flags.base),
+  };
   const wanted = (peer) => peer === SUBJECT || flags.peers === undefined || flags.peers.includes(peer);
   const withBase = (peer) => (peer === SUBJECT && flags.base !== undefined ? [SUBJECT, BASE] : [peer]);
   return {

@@ -21,6 +21,7 @@ redis-server        redis-server
 chromium            chromium
 libnss_wrapper.so   libnss-wrapper
 nghttpd             nghttp2-server
+h2load              nghttp2-client
 h2o                 h2o
 apache2             apache2-bin
 caddy               caddy

@@ -56,6 +56,7 @@ async function create({ variant, options = spec.options } = {}) {
 /** Runs for a window of `slice` ms. */
 async function slice({ variant, ...limits }) {
   peer = peers.get(variant);
+  if (peer.slice !== undefined) return await peer.slice(limits);
   const meter = new Meter({ ...spec, ...limits });
   await drive(spec.connections, meter.goOn);
   return meter.result();

@@ -32,7 +32,7 @@ export async function startOrigin() {
   const caFile = makeCertificate(folder);
   makeFiles(folder);
   for (let tries = 3; ; tries--) {
-    const ports = { http: await freePort(), https: await freePort() };
+    const ports = { http: await freePort(), https: await freePort(), h2: await freePort() };
     writeFileSync(join(folder, "nginx.conf"), configuration(folder, ports));
     const nginx = spawnOn(ORIGIN_CORE, "nginx", ["-p", folder, "-c", "nginx.conf", "-e", "stderr"], {
       env: { ...env, ...KEEP_MEMORY },
@@ -49,8 +49,8 @@ function describe(nginx, ports, caFile) {
   return {
     caFile,
     version: version.split(" ").at(-1),
-    /** The URL of a path over `http` or `https`. */
-    url: (scheme, path) => `${scheme}://127.0.0.1:${ports[scheme]}${path}`,
+    /** The URL of a path over `http`, `https`, or `h2`: https that has HTTP/2 too. */
+    url: (scheme, path) => `${scheme === "h2" ? "https" : scheme}://127.0.0.1:${ports[scheme]}${path}`,
     cpuMs: () => cpuMs(nginx.pid),
     close: () => nginx.kill("SIGTERM"),
   };
@@ -107,6 +107,7 @@ http {
   server {
     ${addresses.map((address) => `listen ${address}:${ports.http} backlog=4096;`).join("\n    ")}
     listen 127.0.0.1:${ports.https} ssl backlog=4096;
+    listen 127.0.0.1:${ports.h2} ssl http2 backlog=4096;
     ssl_certificate ${join(folder, "certificate.pem")};
     ssl_certificate_key ${join(folder, "key.pem")};
     location = /small { ${small} }

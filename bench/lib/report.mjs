@@ -45,10 +45,11 @@ export function summary(results) {
   return `${machine}\n\n${table(["What", "urlpool against", "Target", ...names], rows)}`;
 }
 
-function targetRow({ title }, { peer, atLeast, atMost, goal, ratio, verdict }) {
+function targetRow({ title }, { peer, of, atLeast, atMost, goal, ratio, verdict }) {
   const limit = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
   const target = goal === undefined ? limit : `${limit} (goal ${goal})`;
-  return [title, label(peer), target, ratio === undefined ? "-" : times(ratio), verdict];
+  const what = of === "cpu" ? `${title}: CPU of the peer / urlpool` : title;
+  return [what, label(peer), target, ratio === undefined ? "-" : times(ratio), verdict];
 }
 
 function caseSection(result) {

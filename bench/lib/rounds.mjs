@@ -71,9 +71,12 @@ function extras(list) {
   return Object.fromEntries(names.map((name) => [name, summary(list.map((sample) => sample[name])).median]));
 }
 
-/** A target is `{ peer, atLeast | atMost, goal? }`, for the subject's median ratio to that peer. */
+/**
+ * A target is `{ peer, atLeast | atMost, goal?, of? }`, for the subject's median ratio to that peer; with `of: "cpu"` for how
+ * many times the CPU time per request the peer takes.
+ */
 function judge(target, peers) {
-  const ratioToPeer = peers[target.peer]?.subject?.median;
+  const ratioToPeer = peers[target.peer]?.[target.of === "cpu" ? "cpuToSubject" : "subject"]?.median;
   const reaches = (limit) => (target.atLeast === undefined ? ratioToPeer <= limit : ratioToPeer >= limit);
   const verdict = () => {
     if (ratioToPeer === undefined) return "not measured";

@@ -6,6 +6,7 @@
 import { Client } from "./child.mjs";
 import { startConnectProxy } from "./connect-proxy.mjs";
 
+const SECURE = new Set(["https", "h2"]);
 const RAMP_MS = 100;
 /** Compiled code is what is compared, not how fast Node compiles. */
 const WARM_UP_MS = 3000;
@@ -16,7 +17,7 @@ function specFor(run, benchCase, peer) {
   return {
     peer,
     url: scheme && run.origin.url(scheme, path),
-    caFile: scheme === "https" ? run.origin.caFile : undefined,
+    caFile: SECURE.has(scheme) ? run.origin.caFile : undefined,
     dist: run.dists[peer],
     options: options?.[peer] ?? options?.[run.subjectOf(peer)],
     bytes,

@@ -2,9 +2,17 @@ import { importPackage } from "../lib/peers.mjs";
 import { lengthOf, uploadBytes, uploadParts } from "../lib/upload.mjs";
 
 /** undici's `request`, the body collected with `arrayBuffer()` unless the mode says otherwise. */
-export async function create({ connections, ca, mode = "collect", upload = 0, proxy }) {
+export async function create({
+  connections,
+  ca,
+  options: agentOptions,
+  mode = "collect",
+  upload = 0,
+  proxy,
+}) {
   const { Agent, interceptors, ProxyAgent, request } = await importPackage("undici");
-  const limits = { connections, pipelining: 1 };
+  // With HTTP/2 its pipelining is the number of streams, and its own choice.
+  const limits = agentOptions?.allowH2 ? { connections: 1, allowH2: true } : { connections, pipelining: 1 };
   const agent =
     proxy === undefined
       ? new Agent({ ...limits, connect: { ca } })
