@@ -192,7 +192,7 @@ export class HTTPConnectionPool extends RequestMethods {
   /** Closes idle connections now, and those in use when their requests have ended. New requests are refused. */
   close(): void {
     this.#closed = true;
-    this.retire();
+    this.dismiss();
     this.#owner.closed?.(this);
   }
 
@@ -238,6 +238,13 @@ export class HTTPConnectionPool extends RequestMethods {
   retire(): void {
     this.#pool.retire();
     this.#wires?.retire();
+    this.#shared.sweep();
+  }
+
+  /** @internal As `retire`, for good: no connection outlives the answers that it brings. */
+  dismiss(): void {
+    this.#pool.dismiss();
+    this.#wires?.dismiss();
     this.#shared.sweep();
   }
 

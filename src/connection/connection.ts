@@ -117,7 +117,7 @@ export interface Connection {
   readonly keepAliveHint: number | null;
   /** Begins an exchange; only while `free` is above 0. */
   start(exchange: Exchange): Stream;
-  /** Takes no new exchanges; closes when the last one has ended. */
+  /** Takes no new exchanges; closes when the last answer has come whole, also while somebody still holds that answer. */
   retire(): void;
   /** Closes it at once; exchanges under way fail with `error`, or silently without. */
   close(error?: HTTPError): void;

@@ -256,12 +256,10 @@ export class PoolManager extends RequestMethods {
   }
 
   #drop(pool: HTTPConnectionPool): void {
-    if (this.#evicting) {
-      this.#evicted++;
-      const key = this.#keys.get(pool);
-      if (key !== undefined) this.#retired.add(hashKey(key), pool);
-    }
-    pool.retire();
+    const key = this.#keys.get(pool);
+    if (this.#evicting) this.#evicted++;
+    if (this.#evicting && key !== undefined) this.#retired.add(hashKey(key), pool);
+    else pool.dismiss();
     if (trace.poolClose.hasSubscribers) trace.poolClose.publish({ origin: pool.origin });
   }
 

@@ -13,9 +13,13 @@ export class RetiredPools {
   readonly #pools = new Map<unknown, HTTPConnectionPool>();
   #sweepAt = LEAST_SWEEP;
 
-  /** Keeps `pool` if it is busy. */
+  /** Keeps `pool` if it is busy; otherwise it is not served again. */
   add(hash: unknown, pool: HTTPConnectionPool): void {
-    if (!isBusy(pool)) return;
+    if (!isBusy(pool)) {
+      pool.dismiss();
+      return;
+    }
+    pool.retire();
     this.#pools.set(hash, pool);
     if (this.#pools.size >= this.#sweepAt) this.#sweep();
   }
@@ -25,16 +29,23 @@ export class RetiredPools {
     const pool = this.#pools.get(hash);
     if (pool === undefined) return undefined;
     this.#pools.delete(hash);
-    return isBusy(pool) ? pool : undefined;
+    if (isBusy(pool)) return pool;
+    pool.dismiss();
+    return undefined;
   }
 
-  /** Keeps none any more. */
+  /** Keeps none any more: they finish what is under way. */
   clear(): void {
+    for (const pool of this.#pools.values()) pool.dismiss();
     this.#pools.clear();
   }
 
   #sweep(): void {
-    for (const [hash, pool] of this.#pools) if (!isBusy(pool)) this.#pools.delete(hash);
+    for (const [hash, pool] of this.#pools) {
+      if (isBusy(pool)) continue;
+      pool.dismiss();
+      this.#pools.delete(hash);
+    }
     // Twice what is busy now: the sweeps cost each pool a constant.
     this.#sweepAt = Math.max(LEAST_SWEEP, this.#pools.size * 2);
   }

@@ -46,6 +46,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
   #resting = 0;
   #busy = 0;
   #retired = false;
+  #dismissed = false;
   #pumping = false;
 
   constructor(settings: PoolSettings) {
@@ -101,7 +102,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     if (!waiter.linked) return;
     this.#waiting.leave(waiter);
     this.#disown(waiter);
-    if (this.#waiting.size === 0) this.#dials.resetPace();
+    this.pump();
   }
 
   /** Closes what nobody uses or waits for; from now on no connection is kept. */
@@ -109,6 +110,13 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     this.#retired = true;
     for (const { value: member } of this.#connections) if (member.state !== "busy") member.close();
     for (const dial of this.#dials.orphans) dial.close();
+  }
+
+  /** As `retire`, for good: once nobody waits, no connection outlives the answers that it brings. */
+  dismiss(): void {
+    this.#dismissed = true;
+    this.retire();
+    this.pump();
   }
 
   /** Connections are kept again. */
@@ -122,6 +130,13 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     for (const { value: member } of this.#connections) member.close();
   }
 
+  #retireConnections(): void {
+    for (const { value: member } of this.#connections) {
+      member.connection.retire();
+      if (member.state !== "dead") this.#settle(member);
+    }
+  }
+
   /** Finds or opens connections for the waiters that nothing promised will serve. */
   pump(): void {
     if (this.#pumping) return;
@@ -132,8 +147,11 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
       else if (!this.#dials.inPace() || !this.#makeRoom() || !this.settings.budget.take(this)) break;
       else this.#dial();
     }
+    if (this.#waiting.size === 0) {
+      this.#dials.resetPace();
+      if (this.#dismissed) this.#retireConnections();
+    }
     this.#pumping = false;
-    if (this.#waiting.size === 0) this.#dials.resetPace();
   }
 
   // Connections
@@ -177,12 +195,16 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     let waiter = this.#waiting.first;
     if (waiter === null || member.connection.free === 0) this.#settle(member);
     else {
+      // A dial that is given up here must not end the connection that is handed out.
+      const pumping = this.#pumping;
+      this.#pumping = true;
       do {
         this.#waiting.leave(waiter);
         this.#disown(waiter);
         this.#grant(member, waiter);
         waiter = this.#waiting.first;
       } while (waiter !== null && member.state !== "dead" && member.connection.free > 0);
+      this.#pumping = pumping;
     }
     this.pump();
   }
@@ -391,6 +413,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
       return;
     }
     this.#waiting.leave(waiter);
+    this.pump();
     this.#count("timedOut");
     const wait = `no connection became free within ${waiter.owner.poolTimeout} ms (poolTimeout)`;
     const error = new EmptyPoolError(`${this.settings.name}: Pool is empty and ${wait}`, { phase: "pool" });

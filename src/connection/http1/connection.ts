@@ -125,7 +125,8 @@ export class Http1Connection
 
   retire(): void {
     this.#retiring = true;
-    if (this.open === 0) this.close();
+    // An answer that has come whole needs no wire to be read, nor the rest of an upload that it came before.
+    if (this.#exchange === null) this.close();
   }
 
   close(error?: HTTPError): void {
@@ -165,7 +166,7 @@ export class Http1Connection
     if (this.#read !== "parked" || !this.#alive) return;
     this.#read = "idle";
     this.ref();
-    this.#proceed(!this.#retiring);
+    this.#proceed(true);
   }
 
   /** Nothing has been sent of an exchange that is held: the connection is as good as before. */
@@ -362,7 +363,8 @@ export class Http1Connection
     this.#read = exchange.parks ? "parked" : "idle";
     // All has come: what is still to be read here needs no process that stays alive.
     if (exchange.parks) this.unref();
-    this.#proceed(parser.persistent && exchange.persistent && !this.#retiring);
+    if (this.#retiring) this.#die();
+    else this.#proceed(parser.persistent && exchange.persistent);
     exchange.onEnd(body, parser.trailers, this.#headNow);
   }
 

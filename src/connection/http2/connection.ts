@@ -354,7 +354,8 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
   }
 
   #closeIfDone(): void {
-    if (this.#alive && this.#isDraining && this.open === 0) this.close();
+    // Answers that have come whole need no wire to be read.
+    if (this.#isDraining && this.open === this.#parked) this.close();
   }
 
   // The end
