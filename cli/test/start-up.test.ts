@@ -5,18 +5,17 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { BINARY } from "./kit.ts";
 
-/** ms of one run. */
-function time(...args: string[]): number {
-  const begin = performance.now();
-  assert.equal(spawnSync(process.execPath, args).status, 0);
-  return performance.now() - begin;
+/** ms of the fastest of several runs: the others had to share the machine. */
+function fastest(...args: string[]): number {
+  const times = Array.from({ length: 8 }, () => {
+    const begin = performance.now();
+    assert.equal(spawnSync(process.execPath, args).status, 0);
+    return performance.now() - begin;
+  });
+  return Math.min(...times);
 }
 
-test("it starts in less than 120 ms, or on a machine with other work in four times what Node takes in the same moment", () => {
-  const rounds = Array.from({ length: 12 }, () => ({
-    own: time(BINARY, "--version"),
-    node: time("--eval", "0"),
-  }));
-  const ok = rounds.some(({ own, node }) => own < Math.max(120, 4 * node));
-  assert.ok(ok, JSON.stringify(rounds));
+test("it starts in less than 120 ms, or on a slow machine in three times what Node itself takes", () => {
+  const own = fastest(BINARY, "--version");
+  assert.ok(own < Math.max(120, 3 * fastest("--eval", "0")), `${own} ms`);
 });

@@ -8,13 +8,12 @@ import { EXIT, Failure } from "../failure.ts";
 import type { Result } from "./result.ts";
 
 const SYNC_INTERVAL = 1000;
-const MUCH = 1000;
 
 /** Where results go. */
 export interface ResultSink {
   append(result: Result): void;
-  /** Settles when not much is left to be written. Rejects if it could not be. */
-  ready(): Promise<void>;
+  /** Settles when what was appended has left the process: a kill cannot undo it. Rejects if it could not be written. */
+  written(): Promise<void>;
   /** Writes the rest. */
   close(): Promise<void>;
 }
@@ -25,13 +24,13 @@ export class PrintedResults implements ResultSink {
     process.stdout.write(`${JSON.stringify(result)}\n`);
   }
 
-  async ready(): Promise<void> {
+  async written(): Promise<void> {
     if (process.stdout.writableNeedDrain)
       await new Promise<void>((resolve) => process.stdout.once("drain", resolve));
   }
 
   async close(): Promise<void> {
-    await this.ready();
+    await this.written();
   }
 }
 
@@ -59,8 +58,8 @@ export class Journal implements ResultSink {
     this.#writing ??= this.#write();
   }
 
-  async ready(): Promise<void> {
-    while (this.#pending.length > MUCH && this.#writing !== null) await this.#writing;
+  async written(): Promise<void> {
+    if (this.#writing !== null) await this.#writing;
     if (this.#problem !== null) throw this.#problem;
   }
 

@@ -135,8 +135,9 @@ export class Run {
     } catch (error) {
       if (!this.#options.signal.aborted) throw error;
     }
+    // Its place is free only now: a kill repeats no more than what is under way.
+    await this.#options.results.written();
     this.#frontier.finished(taken, how, startedAt, performance.now());
-    await this.#options.results.ready();
     this.#pump();
   }
 

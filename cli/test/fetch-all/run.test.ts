@@ -49,7 +49,7 @@ describe("a run", () => {
         append: () => {
           results += 1;
         },
-        ready: async () => {},
+        written: async () => {},
         close: async () => {},
       },
       summary,
