@@ -9,7 +9,7 @@
  *     npm run bench -- --quick                    short slices, few rounds: to see that all works
  *     npm run bench -- --base dist-before         adds another build of urlpool, "urlpool (base)"
  *     npm run bench -- --dist elsewhere/dist      measures this build instead of dist/, which is then not built
- *     npm run bench -- --out folder               writes there; without it only a full run writes, to bench/results/ and README.md
+ *     npm run bench -- --out folder               writes there; without it only a full run writes, to bench/results/ and both READMEs
  */
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -22,7 +22,7 @@ import { endAll, pinned } from "./lib/child.mjs";
 import { defaultNodes, findNode } from "./lib/nodes.mjs";
 import { startOrigin } from "./lib/origin.mjs";
 import { PEERS, packageVersions } from "./lib/peers.mjs";
-import { markdown, summary } from "./lib/report.mjs";
+import { markdown, summary, targetSummary } from "./lib/report.mjs";
 import { runCase } from "./lib/rounds.mjs";
 
 const BENCH = join(ROOT, "bench");
@@ -174,11 +174,16 @@ function write(folder, results) {
   if (chart !== undefined) writeFileSync(join(folder, "small-get.svg"), chart);
 }
 
-/** Between the marks in README.md. */
-function writeReadme(results) {
-  const path = join(ROOT, "README.md");
+/** Between the marks in the main README and in that of the benchmark. */
+function writeReadmes(results) {
+  fill("README.md", `${summary(results)}\n\n![Chart](bench/results/small-get.svg)`);
+  fill("bench/README.md", targetSummary(results));
+}
+
+function fill(file, content) {
+  const path = join(ROOT, file);
+  const filled = `<!-- bench:start -->\n${content}\n<!-- bench:end -->`;
   const text = readFileSync(path, "utf8");
-  const filled = `<!-- bench:start -->\n${summary(results)}\n\n![Chart](bench/results/small-get.svg)\n<!-- bench:end -->`;
   writeFileSync(
     path,
     text.replace(/<!-- bench:start -->[\s\S]*<!-- bench:end -->/, () => filled),
@@ -209,7 +214,7 @@ async function main() {
     console.log(markdown(results.at(-1)));
   }
   if (flags.out !== undefined) write(flags.out, results);
-  if (flags.out === RESULTS) writeReadme(results);
+  if (flags.out === RESULTS) writeReadmes(results);
   const failed = results.some((result) => result.cases.some((each) => Object.keys(each.failures).length > 0));
   process.exit(failed ? 1 : 0);
 }

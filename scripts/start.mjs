@@ -7,6 +7,22 @@ import { compileAll, ensureBuild, ensureDependencies, newest, ROOT } from "./ens
 
 const main = join(ROOT, ".build/demo/main.js");
 
+const HELP = `npm start                 requests, pools and keys, against servers of its own
+npm start -- URL...       requests each URL twice, and shows what the pools did
+npm start -- --help       this text
+
+The command for the shell is in cli/: see cli/README.md.`;
+
+const flag = process.argv.slice(2).find((each) => each.startsWith("-"));
+if (flag === "--help" || flag === "-h") {
+  console.log(HELP);
+  process.exit(0);
+}
+if (flag !== undefined) {
+  console.error(`unknown option ${flag}\n\n${HELP}`);
+  process.exit(2);
+}
+
 ensureDependencies();
 ensureBuild();
 const sources = ["src", "cli/src", "demo", "examples", "package.json", "tsconfig.json"];

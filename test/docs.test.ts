@@ -38,7 +38,8 @@ describe("the programs in the texts", { concurrency: 2 }, () => {
   const types = compileBlocks(blocks, { root, compiled, exported });
 
   it("has found them", () => {
-    assert.ok(blocks.filter(({ place }) => place.startsWith("README.md")).length >= 10);
+    assert.ok(blocks.filter(({ place }) => place.startsWith("README.md")).length >= 2);
+    assert.ok(blocks.length >= 60);
     assert.ok(blocks.some(({ language }) => language === "ts"));
   });
 
@@ -85,7 +86,9 @@ describe("the tables in the texts", () => {
     const rows = [...textOf("docs/errors.md").matchAll(/^\| `(\w+)` \| `(ERR_URLPOOL_\w+)` \|/gm)];
     const told = rows.map(([, name, code]) => `${name} ${code}`).sort();
     assert.deepEqual(told, errorClasses().sort());
-    for (const [, name, code] of textOf("README.md").matchAll(/^\| `(\w+)` \| `([A-Z_]+)` \|/gm)) {
+    const short = texts.flatMap(({ text }) => [...text.matchAll(/^\| `(\w+)` \| `((?!ERR_)[A-Z_]+)` \|/gm)]);
+    assert.ok(short.length >= 10);
+    for (const [, name, code] of short) {
       assert.ok(told.includes(`${name} ERR_URLPOOL_${code}`), `${name} ${code}`);
     }
   });
@@ -110,12 +113,65 @@ describe("the tables in the texts", () => {
 
   it("link to headings that are there", () => {
     const broken = texts.flatMap(({ file, text }) => {
-      const anchors = new Set([...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading!)));
-      return [...text.matchAll(/\]\(#([^)]+)\)/g)]
-        .filter(([, anchor]) => !anchors.has(anchor!))
-        .map(([, anchor]) => `${file}#${anchor}`);
+      return [...text.matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)]
+        .filter(([, target, anchor]) => {
+          const path = target === "" ? file : join(dirname(file), target!);
+          const there = readFileSync(join(root, path), "utf8");
+          return ![...there.matchAll(/^#+ (.*)$/gm)].some(([, heading]) => anchorOf(heading!) === anchor);
+        })
+        .map(([, target, anchor]) => `${file}: ${target}#${anchor}`);
     });
     assert.deepEqual(broken, []);
+  });
+});
+
+describe("the README", () => {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const lines = readme.split("\n");
+
+  it("is short, and begins with what the package says of itself", () => {
+    const { description } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    assert.equal(lines[0], description);
+    assert.ok(lines.length <= 300);
+  });
+
+  it("makes a request and shows its result in the first ten lines", () => {
+    const [block] = codeBlocks("README.md", `${lines.slice(0, 10).join("\n")}\n`);
+    assert.match(block?.code ?? "", /request\("GET"/);
+    assert.equal(block?.output?.length, 2);
+  });
+
+  it("shows five rows of figures", () => {
+    const [, figures] = readme.split(/<!-- bench:(?:start|end) -->/);
+    assert.equal(figures!.match(/^\|/gm)?.length, 7);
+  });
+
+  it("leads to every guide", () => {
+    const guides = texts.map(({ file }) => file).filter((file) => file !== "README.md");
+    assert.deepEqual(
+      guides.filter((file) => !readme.includes(`](${file})`)),
+      [],
+    );
+  });
+});
+
+describe("the map of the house", () => {
+  it("has a row for every folder of src", () => {
+    const map = readFileSync(join(root, "CONTRIBUTING.md"), "utf8");
+    const folders = readdirSync(join(root, "src"), { withFileTypes: true }).filter((each) => each.isDirectory());
+    assert.deepEqual(
+      folders.map(({ name }) => name).filter((name) => !map.includes(`| \`src/${name}/\` |`)),
+      [],
+    );
+  });
+
+  it("names files that are there", () => {
+    const map = readFileSync(join(root, "CONTRIBUTING.md"), "utf8");
+    const [, path] = map.split("## The hot path");
+    const named = [...path!.split("## Release")[0]!.matchAll(/`((?:client|connection|manager|pool|protocol)\/[\w./-]+)`/g)];
+    assert.ok(named.length >= 5);
+    const missing = named.map(([, name]) => name!).filter((name) => !existsSync(join(root, "src", name)));
+    assert.deepEqual(missing, []);
   });
 });
 

@@ -27,10 +27,35 @@ function targetTable({ cases }) {
   return table(["What", "urlpool against", "Target", "Measured", "Verdict"], rows);
 }
 
-/** What README.md shows: the targets, with a column for each Node. */
+/** The rows of README.md: a case, and whom urlpool is compared with. */
+const SHOWN = [
+  ["small-get-50", "undici"],
+  ["small-get-50", "axios"],
+  ["small-get-https-50", "undici"],
+  ["body-1m", "undici"],
+  ["upload-100m", "undici"],
+];
+
+/** What README.md shows: how many times as fast urlpool is, with a column for each Node. */
 export function summary(results) {
+  const rows = SHOWN.map(([name, peer]) => {
+    const found = results.map(({ cases }) => cases.find((each) => each.name === name));
+    const title = found.find((each) => each !== undefined)?.title ?? name;
+    const ratios = found.map((each) => each?.peers[peer]?.subject?.median);
+    return [title, label(peer), ...ratios.map((ratio) => (ratio === undefined ? "-" : times(ratio)))];
+  });
+  const { machine, origin } = results[0];
+  const text = `How many times as fast urlpool is (${machine}; ${origin}; medians of interleaved rounds):`;
+  return `${text}\n\n${table(["What", "against", ...results.map(nodeName)], rows)}`;
+}
+
+function nodeName({ node }) {
+  return `Node ${node.split(".")[0]}`;
+}
+
+/** What bench/README.md shows: the targets, with a column for each Node. */
+export function targetSummary(results) {
   const [first] = results;
-  const names = results.map(({ node }) => `Node ${node.split(".")[0]}`);
   const rows = first.cases.flatMap(({ name, title, targets }) =>
     targets.map((target, index) => {
       const [what, against, aim] = targetRow({ title }, target);
@@ -42,7 +67,7 @@ export function summary(results) {
     }),
   );
   const machine = `Ratios on one machine (${first.machine}; ${first.origin}), each the median of interleaved rounds:`;
-  return `${machine}\n\n${table(["What", "urlpool against", "Target", ...names], rows)}`;
+  return `${machine}\n\n${table(["What", "urlpool against", "Target", ...results.map(nodeName)], rows)}`;
 }
 
 function targetRow({ title }, { peer, of, atLeast, atMost, goal, ratio, verdict }) {

@@ -19,7 +19,7 @@ const PRIVATE: Readonly<Record<string, string>> = {
 type LookupCallback = (error: Error | null, address?: unknown, family?: number) => void;
 
 function lookup(host: string, options: { all?: boolean }, callback: LookupCallback): void {
-  if (!/(^|\.)(example\.com|httpbin\.org|localhost)$/.test(host)) {
+  if (!/(^|\.)(example\.com|httpbin\.org|typicode\.com|localhost)$/.test(host)) {
     callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: "ENOTFOUND" }));
     return;
   }

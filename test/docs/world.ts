@@ -24,7 +24,7 @@ export interface DocsWorld extends AsyncDisposable {
   readonly ports: DocsPorts;
 }
 
-const NAMES = ["example.com", "*.example.com", "httpbin.org"];
+const NAMES = ["example.com", "*.example.com", "httpbin.org", "jsonplaceholder.typicode.com"];
 
 /** PEM of the authority that the hosts' certificates are signed by. */
 export async function docsAuthority(): Promise<string> {
@@ -72,6 +72,9 @@ function makeHosts(): RequestListener {
   let flaky = 0;
   const hosts: Record<string, (request: IncomingMessage, response: ServerResponse, path: string) => void> = {
     "example.com": (_request, response) => send(response, 200, "<h1>Example Domain</h1>", "text/html"),
+    "jsonplaceholder.typicode.com": (_request, response) => {
+      send(response, 200, '{"userId":1,"id":1,"title":"delectus aut autem","completed":false}');
+    },
     "httpbin.org": (request, response, path) => {
       const [, hops] = /redirect\/(\d+)$/.exec(path) ?? [];
       if (hops !== undefined) {
