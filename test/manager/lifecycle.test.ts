@@ -155,6 +155,21 @@ describe("the end of a manager", () => {
     finish();
   });
 
+  for (const end of ["close", "destroy"] as const) {
+    it(`${end}() leaves no connection open for an answer that is still held, and the answer stays readable`, async () => {
+      await using origin = await startHttp(() => "whole");
+      const manager = new PoolManager();
+      const url = `${origin.url}/`;
+      const held = await manager.request("GET", url, { releaseConn: false });
+      assert.equal(manager.stats().openConnections, 1);
+      await manager[end]();
+      assert.equal(manager.stats().openConnections, 0);
+      assert.equal(String(held.data), "whole");
+      held.releaseConn();
+      assert.equal(manager.stats().openConnections, 0);
+    });
+  }
+
   it("close({ timeout }) waits so long, and then destroys", async () => {
     const gate = held();
     await using origin = await gate.start();
