@@ -68,9 +68,9 @@ export class PendingDial implements DialRequest, WaiterDial {
     this.#pool.dialFailed(this, error);
   }
 
-  /** Once. */
-  get mayGoOn(): boolean {
-    return !this.#wentOn;
+  /** Once, and if `error` says that no file descriptor was left. */
+  mayGoOn(error: Error): boolean {
+    return !this.#wentOn && isOutOfDescriptors(error);
   }
 
   /** Tries again after a failure. */
@@ -96,4 +96,11 @@ export class PendingDial implements DialRequest, WaiterDial {
     this.#handle?.abort(timeout);
     this.#pool.abandoned(this);
   }
+}
+
+/** The limit of this process, or of the machine. */
+const OUT_OF_DESCRIPTORS = new Set(["EMFILE", "ENFILE"]);
+
+function isOutOfDescriptors({ cause }: Error): boolean {
+  return cause instanceof Error && OUT_OF_DESCRIPTORS.has((cause as NodeJS.ErrnoException).code ?? "");
 }

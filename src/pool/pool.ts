@@ -164,7 +164,8 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     if (connection.protocol === "h2" && connection.free > 0) this.#learn(connection.open + connection.free);
     if (connection.open > 0) {
       if (member.aged) connection.retire();
-      this.#serve(member);
+      // It is dead by now if all that it carried was answers that are held.
+      if (member.state !== "dead") this.#serve(member);
     } else if (!this.#keeps(member)) this.#discard(member);
     else this.#serve(member);
   }
@@ -356,7 +357,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
   /** No file descriptor was left: whether an idle connection was closed for the dial, and it goes on. */
   #freedDescriptor(dial: PendingDial, error: Error): boolean {
     const idle = this.settings.budget.idle.first;
-    if (idle === null || dial.waiter === null || !isOutOfDescriptors(error) || !dial.mayGoOn) return false;
+    if (idle === null || dial.waiter === null || !dial.mayGoOn(error)) return false;
     idle.value.close();
     dial.goOn();
     return true;
@@ -443,11 +444,4 @@ function firstCapacity({ protocol, free }: Connection, expected: number | null):
   if (protocol !== "h2") return 1;
   const shown = expected !== null && expected > 1 ? expected : free;
   return Math.max(1, Math.min(free, shown));
-}
-
-/** The limit of this process, or of the machine. */
-const OUT_OF_DESCRIPTORS = new Set(["EMFILE", "ENFILE"]);
-
-function isOutOfDescriptors({ cause }: Error): boolean {
-  return cause instanceof Error && OUT_OF_DESCRIPTORS.has((cause as NodeJS.ErrnoException).code ?? "");
 }

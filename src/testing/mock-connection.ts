@@ -8,7 +8,7 @@ import type {
   Stream,
 } from "../connection/connection.ts";
 import {
-  type HTTPError,
+  HTTPError,
   IncompleteRead,
   ProtocolError,
   ReadTimeoutError,
@@ -21,7 +21,7 @@ import { MockHead } from "./mock-head.ts";
 /** Answers one exchange; rejects with an `HTTPError` where it is not expected. */
 export type Answering = (exchange: Exchange) => Promise<MockAnswer>;
 
-/** Counts the mocked connections of the process. */
+/** Counts down: the number of a mocked connection is never that of a real one. */
 let last = 0;
 
 /** One wire that is none. */
@@ -44,7 +44,7 @@ export class MockConnection implements Connection, Stream {
   constructor(owner: ConnectionOwner, route: string, answering: Answering) {
     this.#owner = owner;
     this.#answering = answering;
-    this.info = Object.freeze({ id: ++last, protocol: this.protocol, route, address: null });
+    this.info = Object.freeze({ id: --last, protocol: this.protocol, route, address: null });
   }
 
   get free(): number {
@@ -102,7 +102,7 @@ export class MockConnection implements Connection, Stream {
       if (answer.delay !== undefined) await pass(answer.delay);
       if (this.#exchange === exchange) await this.#give(exchange, answer);
     } catch (error) {
-      if (this.#exchange === exchange) this.#fail(error as HTTPError);
+      if (this.#exchange === exchange) this.#fail(failureOf(error));
     }
   }
 
@@ -162,6 +162,12 @@ export class MockConnection implements Connection, Stream {
     this.#alive = false;
     this.#owner.dead();
   }
+}
+
+/** A mistake of the test is not sent again, as any other failure might be. */
+function failureOf(cause: unknown): HTTPError {
+  if (cause instanceof HTTPError) return cause;
+  return new HTTPError(`The mocked origin failed: ${cause}`, { cause, phase: "request" });
 }
 
 function pass(ms: number): Promise<void> {

@@ -75,9 +75,10 @@ export class MockOrigins {
   load(archive: HarLike): void {
     const groups = new Map<string, [RouteMatch, MockAnswer[]]>();
     for (const { request, response } of archive.log.entries) {
-      const { origin, pathname, search } = new URL(request.url);
-      const key = `${request.method} ${origin}${pathname}${search}`;
-      const group = groups.get(key) ?? [{ method: request.method, origin, path: pathname }, []];
+      const url = new URL(request.url);
+      url.hash = "";
+      const key = `${request.method} ${url.href}`;
+      const group = groups.get(key) ?? [{ method: request.method, url: url.href }, []];
       groups.set(key, group);
       group[1].push(recorded(response));
     }

@@ -7,6 +7,8 @@ import type { MockRequest } from "./request.ts";
 /** What a request must be like. What is left out may be anything. */
 export interface RouteMatch {
   readonly method?: string | undefined;
+  /** All of it, with its query and without a fragment, as `URL.href` has it. */
+  readonly url?: string | undefined;
   /** Such as `https://api.test`. */
   readonly origin?: string | RegExp | undefined;
   /** Without query, such as `/users/:id`. */
@@ -50,10 +52,12 @@ export class MockRoute {
 
   /** What keeps it from answering `request`, nothing if it does. */
   differences(request: MockRequest): string[] {
-    const { method, origin, path, headers = {}, body } = this.#match;
+    const { method, url: whole, origin, path, headers = {}, body } = this.#match;
     const url = new URL(request.url);
     const found: string[] = [];
     if (method !== undefined && method !== request.method) found.push(`method is ${request.method}`);
+    if (whole !== undefined && whole !== request.url)
+      found.push(`URL is ${url.origin}${url.pathname}, or its query differs`);
     if (origin !== undefined && !accepts(origin, url.origin)) found.push(`origin is ${url.origin}`);
     if (path !== undefined && paramsOf(path, url.pathname) === null) found.push(`path is ${url.pathname}`);
     for (const [name, value] of Object.entries(headers)) {
@@ -76,8 +80,8 @@ export class MockRoute {
   }
 
   toString(): string {
-    const { method = "any method", origin = "", path = "" } = this.#match;
-    return `${method} ${origin}${path}`;
+    const { method = "any method", url, origin = "", path = "" } = this.#match;
+    return `${method} ${url?.split("?", 1)[0] ?? `${origin}${path}`}`;
   }
 }
 
@@ -112,8 +116,17 @@ function paramsOf(wanted: string | RegExp, path: string): Record<string, string>
   const params: Record<string, string> = {};
   for (const [index, part] of parts.entries()) {
     const value = given[index]!;
-    if (part.startsWith(":") && value !== "") params[part.slice(1)] = decodeURIComponent(value);
+    if (part.startsWith(":") && value !== "") params[part.slice(1)] = decoded(value);
     else if (part !== value) return null;
   }
   return params;
+}
+
+/** A part of a path; as it came where it cannot be decoded. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

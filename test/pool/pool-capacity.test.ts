@@ -66,6 +66,20 @@ describe("how many exchanges an HTTP/2 connection takes", () => {
     pool.destroy();
   });
 
+  it("is nothing once a connection that was too old has gone with the answers that were held on it", () => {
+    const world = new World();
+    const pool = world.pool({ expected: 10, connectionMaxAge: 100 });
+    world.ask(pool);
+    const connection = world.dials[0]!.succeed(10);
+    connection.retire = () => connection.close();
+    world.clock.advance(200);
+    connection.allow(8);
+    assert.deepEqual([pool.size, pool.busy, pool.idle], [0, 0, 0]);
+    world.ask(pool);
+    assert.equal(world.dials.length, 1, "a dial for the next one");
+    pool.destroy();
+  });
+
   it("is one over HTTP/1.1, whatever becomes free", () => {
     const world = new World();
     const learned: number[] = [];
