@@ -5,6 +5,8 @@ import type { CallSettings } from "./settings.ts";
 
 /** A try of a request that is about to be sent. */
 export interface AttemptRequest {
+  /** Number of the request in this process, as in the messages of the diagnostics channels. */
+  readonly request: number;
   readonly method: string;
   /** Absolute, without credentials. */
   readonly url: string;
@@ -16,6 +18,8 @@ export interface AttemptRequest {
 
 /** The head of the answer to a try, whether the caller gets this answer or another try is made. */
 export interface AttemptResponse {
+  /** Number of the request in this process, as in the messages of the diagnostics channels. */
+  readonly request: number;
   readonly method: string;
   /** Absolute, without credentials. */
   readonly url: string;

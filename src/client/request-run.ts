@@ -261,7 +261,12 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
 
   #hooked(call: RequestSpec): RequestSpec {
     if (call.settings.onRequest === null && this.#cookies === "") return call;
-    const facts = { method: call.method, url: this.plan.url, attempt: this.plan.attempts + 1 };
+    const facts = {
+      request: this.id,
+      method: call.method,
+      url: this.plan.url,
+      attempt: this.plan.attempts + 1,
+    };
     const headers = withCookies(call.headers, this.#cookies);
     return { ...call, headers: fieldsAfterHook(call.settings, headers, facts) };
   }
@@ -289,7 +294,8 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
     const { settings, method } = this.plan.call;
     response.retries = this.plan.retries;
     if (settings.onResponse === null) return;
-    tellResponse(settings, response, { method, url: this.plan.url, attempt: this.plan.attempts });
+    const facts = { request: this.id, method, url: this.plan.url, attempt: this.plan.attempts };
+    tellResponse(settings, response, facts);
   }
 
   /** A stream may fail at any time, read or not: its error ends the request, and never the process. */
