@@ -40,7 +40,7 @@ export const rates = {
         const client = new Client(run.node, specFor(run, benchCase, peer));
         clients.set(peer, client);
         await client.ask("create");
-        await client.ask("slice", { ramp: 0, slice: run.quick ? 500 : WARM_UP_MS });
+        await client.ask("slice", { ramp: 0, slice: run.quick ? 500 : (benchCase.warmUpMs ?? WARM_UP_MS) });
       },
       async sample(peer) {
         const start = { time: performance.now(), cpu: run.origin.cpuMs() };

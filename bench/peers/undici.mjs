@@ -11,8 +11,10 @@ export async function create({
   proxy,
 }) {
   const { Agent, interceptors, ProxyAgent, request } = await importPackage("undici");
-  // With HTTP/2 its pipelining is the number of streams, and its own choice.
-  const limits = agentOptions?.allowH2 ? { connections: 1, allowH2: true } : { connections, pipelining: 1 };
+  // On one connection: undici 7 takes `pipelining` for the number of streams too, and its default of 1 for one at a time.
+  const limits = agentOptions?.allowH2
+    ? { connections: 1, pipelining: connections, allowH2: true }
+    : { connections, pipelining: 1 };
   const agent =
     proxy === undefined
       ? new Agent({ ...limits, connect: { ca } })
