@@ -27,6 +27,7 @@ import { type Connecting, Connector, type ConnectRequest, type Route } from "../
 import { buildTlsSettings, type TlsSettings } from "../dial/tls/settings.ts";
 import { openWire } from "../dial/wire.ts";
 import { Pool } from "../pool/pool.ts";
+import { openStreams } from "../pool/streams.ts";
 import type { DefaultFields, PlainFields } from "../protocol/request-head.ts";
 import type { PoolOptions, UrlopenOptions } from "./options.ts";
 import { numberOption } from "./options-table.ts";
@@ -49,6 +50,8 @@ export interface PoolStats {
   queued: number;
   numConnections: number;
   numRequests: number;
+  /** The streams open on each HTTP/2 connection, the oldest connection first; absent without such a connection. */
+  streams?: number[];
   /** The sockets of `manager.agent` to this origin; absent if there never was one. */
   agent?: AgentStats;
 }
@@ -213,6 +216,7 @@ export class HTTPConnectionPool extends RequestMethods {
 
   /** A plain snapshot of what it does. */
   stats(): PoolStats {
+    const streams = openStreams(this.#pool);
     return {
       origin: this.origin,
       proxy: this.proxy,
@@ -221,6 +225,7 @@ export class HTTPConnectionPool extends RequestMethods {
       queued: this.numQueued,
       numConnections: this.numConnections,
       numRequests: this.numRequests,
+      ...(streams.length === 0 ? {} : { streams }),
       ...(this.#wires === null ? {} : { agent: agentStats(this.#wires) }),
     };
   }

@@ -37,7 +37,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
   readonly connectionMaxAge: number;
   readonly counters: PoolCounters = noCounters();
   /** @internal */ readonly budgetLink: Link<BudgetMember> = new Link<BudgetMember>(this);
-  readonly #connections = new LinkedList<Link<PooledConnection>>();
+  /** @internal */ readonly connections: LinkedList<Link<PooledConnection>> = new LinkedList();
   /** With exchanges under way, and capacity for more. */
   readonly #shared = new LinkedList<PooledConnection>();
   readonly #idle = new LinkedList<PooledConnection>();
@@ -61,7 +61,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
 
   /** Connections and dials. */
   get size(): number {
-    return this.#connections.size + this.#dials.size;
+    return this.connections.size + this.#dials.size;
   }
 
   /** Connections without exchanges. */
@@ -80,7 +80,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
 
   /** The line, the dials and the connections, in one text. */
   toString(): string {
-    const connections = Array.from(this.#connections, ({ value }) => String(value)).join("; ");
+    const connections = Array.from(this.connections, ({ value }) => String(value)).join("; ");
     const retired = this.#retired ? "retired " : "";
     return `${retired}waiting=${this.#waiting.size} dials=${this.#dials} connections=[${connections}]`;
   }
@@ -108,7 +108,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
   /** Closes what nobody uses or waits for; from now on no connection is kept. */
   retire(): void {
     this.#retired = true;
-    for (const { value: member } of this.#connections) if (member.state !== "busy") member.close();
+    for (const { value: member } of this.connections) if (member.state !== "busy") member.close();
     for (const dial of this.#dials.orphans) dial.close();
   }
 
@@ -127,11 +127,11 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
   /** Closes every connection at once; exchanges under way end silently: their requests have been told already. */
   destroy(): void {
     this.retire();
-    for (const { value: member } of this.#connections) member.close();
+    for (const { value: member } of this.connections) member.close();
   }
 
   #retireConnections(): void {
-    for (const { value: member } of this.#connections) {
+    for (const { value: member } of this.connections) {
       member.connection.retire();
       if (member.state !== "dead") this.#settle(member);
     }
@@ -304,7 +304,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
   dialled(dial: PendingDial, connection: Connection): void {
     const member = dial.owner as PooledConnection;
     member.connection = connection;
-    this.#connections.push(member.poolLink);
+    this.connections.push(member.poolLink);
     // Nobody may have waited for it: then it did not keep the process alive.
     if (dial.waiter === null) connection.ref();
     this.#forget(dial, false);

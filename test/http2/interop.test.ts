@@ -288,8 +288,22 @@ describe("HTTP/2 with a stock nginx", { skip: skipWithout("nginx") }, () => {
     await using manager = new PoolManager({ ...options, maxsize: 2 });
     const url = `https://localhost:${daemon.ports[0]}/small.txt`;
     for (let round = 0; round < 3; round++) {
-      const answers = await Promise.all(Array.from({ length: 200 }, () => manager.request("GET", url)));
+      const seen: number[][] = [];
+      const answers = await Promise.all(
+        Array.from({ length: 200 }, async () => {
+          const answer = await manager.request("GET", url);
+          const { streams = [], busy } = manager.stats().pools[0]!;
+          assert.equal(
+            streams.reduce((sum, open) => sum + open, 0),
+            busy,
+          );
+          seen.push(streams);
+          return answer;
+        }),
+      );
       assert.ok(answers.every(({ data }) => data.length === SMALL.length));
+      if (round > 0) assert.equal(Math.max(...seen.flat()), 8);
+      assert.deepEqual(new Set(manager.stats().pools[0]!.streams), new Set([0]));
     }
     assert.ok(manager.stats().created <= 2);
   });
