@@ -2,6 +2,7 @@
 
 import { type InspectOptions, inspect } from "node:util";
 import { defaultAcceptEncoding } from "../body/make-headers.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import { USER_AGENT } from "../core/defaults.ts";
 import {
   ClosedPoolError,
@@ -113,7 +114,8 @@ export class HTTPConnectionPool extends RequestMethods {
     this.#hostField = hostField(this.host, this.port, this.scheme);
     this.#defaults = { acceptEncoding: defaultAcceptEncoding(), userAgent: USER_AGENT };
     this.#plain = { defaults: this.#defaults, text: null };
-    this.attach({ shared: new SharedResources(numberOption(options, "maxConnections")) });
+    const shared = new SharedResources(numberOption(options, "maxConnections"), options.clock ?? systemClock);
+    this.attach({ shared });
   }
 
   /** @internal Makes it one of the pools of `owner`; before its first request. */
@@ -140,6 +142,11 @@ export class HTTPConnectionPool extends RequestMethods {
 
   get scheme(): string {
     return "http";
+  }
+
+  /** The time that everything here goes by: the option `clock` of the pool, or of the manager that made it. */
+  get clock(): Clock {
+    return this.#shared.clock;
   }
 
   /** Connections opened so far. */

@@ -124,6 +124,11 @@ export const OPTION_RULES: { readonly [Name in OptionName]: OptionRule } = {
   pingInterval: rule("pool", "http", WAIT, { default: 0, none: 0 }),
   dnsCache: rule("pool", "http", { wanted: "a DnsCache", fits: (value) => hasMethods(value, "get", "set") }),
   addressFilter: rule("pool", "http", FUNCTION),
+  clock: rule("pool", null, {
+    wanted: "a clock such as fakeClock() gives",
+    fits: (value) => hasMethods(value, "now", "wallNow", "setTimer", "afterPoll"),
+    shown: "the platform's",
+  }),
   decodeContent: rule("pool+call", "http", FLAG, { default: true }),
   preloadContent: rule("pool+call", "http", FLAG, { default: true }),
   enforceContentLength: rule("pool+call", "http", FLAG, { default: true }),

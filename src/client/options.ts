@@ -7,6 +7,7 @@ import type { BodyPart } from "../body/request/encode.ts";
 import type { Fields } from "../body/request/multipart.ts";
 import type { OnProgress } from "../body/request/progress.ts";
 import type { QuerySource } from "../body/request/urlencode.ts";
+import type { Clock } from "../core/clock.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import type { AddressFilter } from "../dial/address-filter.ts";
 import type { ConnectFunction } from "../dial/custom-dial.ts";
@@ -86,6 +87,8 @@ export interface PoolOptions extends TlsOptions {
   dnsCache?: DnsCache | null | undefined;
   /** Asked for every address about to be dialled, after resolution; `false` refuses it. */
   addressFilter?: AddressFilter | null | undefined;
+  /** For tests: the time that all limits, waits and dates go by, such as `fakeClock()`. Default: the platform's. */
+  clock?: Clock | null | undefined;
   /** Whether bodies are decoded as their Content-Encoding says. Default true. */
   decodeContent?: boolean | undefined;
   /** Whether bodies are read before the response is given out. Default true. */

@@ -337,7 +337,7 @@ class Opening implements Connecting {
     const { target, origin, name } = this.#route;
     const begin = this.#clock.now();
     const hop = "host" in target ? { ...target, socketPath: null } : { host: null, port: null, ...target };
-    const asked = { ...hop, origin, owner: this.#request.owner };
+    const asked = { ...hop, origin, owner: this.#request.owner, clock: this.#clock };
     const asking = new CustomDial(connect, asked, name, (error, stream, connection) => {
       const { firstHop } = this.#peers;
       this.#timings = { dns: 0, connect: this.#clock.now() - begin };

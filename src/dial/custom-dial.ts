@@ -3,6 +3,7 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import type { Connection, ConnectionOwner } from "../connection/connection.ts";
+import type { Clock } from "../core/clock.ts";
 import { ConnectTimeoutError, HTTPError, InvalidArgumentError, NewConnectionError } from "../core/errors.ts";
 import { type Connecting, HandshakeStep, timeoutText } from "./handshake-step.ts";
 
@@ -23,6 +24,8 @@ export interface ConnectTarget {
   readonly socketPath: string | null;
   /** Whose requests the connection is for. */
   readonly origin: ConnectOrigin;
+  /** What the pool's limits are measured by. */
+  readonly clock: Pick<Clock, "now" | "setTimer">;
   /** Aborted once nobody waits for the connection any more. */
   readonly signal: AbortSignal;
   /** What a `Connection` reports to; `null` where only a stream is wanted. */
@@ -139,10 +142,10 @@ function kindOf(value: unknown): string {
   return isObject(value) ? (value.constructor?.name ?? "an object") : String(value);
 }
 
-/** `stream` with the methods that sockets have besides. A stream keeps no program alive: they do nothing. */
+/** `stream` with the methods that sockets have besides. A stream keeps no program alive and has no timers: they do nothing. */
 function asSocket(stream: Duplex): Socket {
   const socket = stream as Socket;
-  for (const name of ["ref", "unref"] as const) {
+  for (const name of ["ref", "unref", "setTimeout", "setNoDelay", "setKeepAlive"] as const) {
     if (typeof socket[name] !== "function") Object.defineProperty(socket, name, { value: () => socket });
   }
   return socket;

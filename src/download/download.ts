@@ -7,7 +7,7 @@ import { appendQuery, type QuerySource, urlencode } from "../body/request/urlenc
 import type { RequestOptions } from "../client/options.ts";
 import type { RequestMethods } from "../client/request-methods.ts";
 import type { HTTPResponse } from "../client/response/response.ts";
-import { systemClock } from "../core/clock.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import { IncompleteRead, InvalidArgumentError, ProtocolError, ResponseError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
 import { redact } from "../core/redact.ts";
@@ -41,7 +41,10 @@ export interface DownloadResult {
 }
 
 /** What makes the requests: a manager, or a pool. */
-export type Requester = Pick<RequestMethods, "request" | "headers">;
+export type Requester = Pick<RequestMethods, "request" | "headers"> & {
+  /** Default: the platform's. */
+  readonly clock?: Clock | undefined;
+};
 
 /**
  * Downloads `url` into the file `path`, which appears only when it is complete; a file that is there is replaced and keeps
@@ -78,7 +81,8 @@ class Download {
   readonly #headers: HTTPHeaderDict;
   readonly #options: DownloadOptions;
   readonly #resume: boolean;
-  /** `systemClock.now()` at which the deadline passes. */
+  readonly #clock: Clock;
+  /** `clock.now()` at which the deadline passes. */
   readonly #endsAt: number;
   /** What is left of them; `undefined`: the caller's. */
   #retries: Retry | undefined;
@@ -100,7 +104,8 @@ class Download {
     this.#hash = newHash(digest);
     this.#headers = requestHeaders(options.headers ?? manager.headers);
     this.#resume = resume && this.#headers.get("accept-encoding") === "identity";
-    this.#endsAt = systemClock.now() + (options.deadline ?? Number.POSITIVE_INFINITY);
+    this.#clock = manager.clock ?? systemClock;
+    this.#endsAt = this.#clock.now() + (options.deadline ?? Number.POSITIVE_INFINITY);
   }
 
   async run(target: Target): Promise<Omit<DownloadResult, "path">> {
@@ -151,8 +156,8 @@ class Download {
     if (this.#spoilt || retries === null || !(error instanceof Error) || !isRetryable(error)) throw error;
     this.#retries = retries.increment({ method, url, error });
     const wait = this.#retries.waitTime();
-    if (wait > 0 && wait > this.#endsAt - systemClock.now()) throw error;
-    if (wait > 0) await pause(wait, this.#options.signal ?? null);
+    if (wait > 0 && wait > this.#endsAt - this.#clock.now()) throw error;
+    if (wait > 0) await pause(this.#clock, wait, this.#options.signal ?? null);
   }
 
   /** Where to go on. Of a part that is whole the last byte is asked for again, to see that it still is the same. */
@@ -175,7 +180,7 @@ class Download {
     const options: RequestOptions = { ...this.#request, headers, preloadContent: false };
     if (this.#retries !== undefined) options.retries = this.#retries;
     if (this.#endsAt !== Number.POSITIVE_INFINITY)
-      options.deadline = Math.max(1, this.#endsAt - systemClock.now());
+      options.deadline = Math.max(1, this.#endsAt - this.#clock.now());
     return this.#manager.request("GET", this.#url, options);
   }
 
@@ -218,7 +223,7 @@ class Download {
   async #store(response: HTTPResponse, end: number | null): Promise<void> {
     const { onDownloadProgress } = this.#options;
     const meter =
-      onDownloadProgress && new ProgressMeter(onDownloadProgress, this.#total, systemClock, this.#part.size);
+      onDownloadProgress && new ProgressMeter(onDownloadProgress, this.#total, this.#clock, this.#part.size);
     for await (const piece of response) {
       this.#hash?.update(piece);
       await this.#part.append(piece);
@@ -313,13 +318,13 @@ function requestHeaders(source: ConstructorParameters<typeof HTTPHeaderDict>[0])
 }
 
 /** Waits `ms`; rejects with the signal's reason. */
-function pause(ms: number, signal: AbortSignal | null): Promise<void> {
+function pause(clock: Clock, ms: number, signal: AbortSignal | null): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       timer.cancel();
       reject(signal?.reason);
     };
-    const timer = systemClock.setTimer(
+    const timer = clock.setTimer(
       () => {
         signal?.removeEventListener("abort", stop);
         resolve();

@@ -13,6 +13,7 @@ import { type Router, runRequest } from "../client/request-run.ts";
 import type { HTTPResponse } from "../client/response/response.ts";
 import { type CallSettings, poolSettings } from "../client/settings.ts";
 import { SharedResources } from "../client/shared-resources.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import { ClosedPoolError, LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import { logIfAsked, trace } from "../core/trace.ts";
@@ -86,7 +87,7 @@ export class PoolManager extends RequestMethods {
     super();
     logIfAsked();
     const options = managerOptions(first, second);
-    const { numPools, headers, maxConnections: _limit, ...rest } = options;
+    const { numPools, headers, maxConnections: _limit, clock, ...rest } = options;
     const poolOptions = withProxyConfig(rest);
     this.headers = headers ?? {};
     this.pools = new RecentlyUsedContainer({
@@ -101,7 +102,7 @@ export class PoolManager extends RequestMethods {
     if (typeof timeout === "object") this.#connectionPoolKw.timeout = Timeout.from(timeout, Timeout.DEFAULT);
     this.#keyFnByScheme = this.#observe({ ...keyFnByScheme });
     this.#poolClassesByScheme = this.#observe({ http: HTTPConnectionPool, https: HTTPSConnectionPool });
-    this.attach(new SharedResources(numberOption(options, "maxConnections")));
+    this.attach(new SharedResources(numberOption(options, "maxConnections"), clock ?? systemClock));
   }
 
   /** @internal Gives it the clock and the limits of `shared`; before its first request. */
@@ -172,6 +173,11 @@ export class PoolManager extends RequestMethods {
     } catch (error) {
       return refuse(error, method, url);
     }
+  }
+
+  /** The time that everything here goes by: the option `clock`. */
+  get clock(): Clock {
+    return this.#shared.clock;
   }
 
   /** `fetch` over this manager, as `createFetch` makes it; always the same function, which may be passed around. */

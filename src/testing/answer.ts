@@ -3,10 +3,10 @@
 import type { MockRequest } from "./request.ts";
 
 /**
- * How an exchange fails: `reset` before the head of the answer, `close-mid-body` within
- * its body, `stall` never answers, so that the read timeout ends it.
+ * How an exchange fails: `refuse` as if there were no server, `reset` before the head of the answer, `close-mid-body`
+ * within its body, `stall` never answers, so that the read timeout ends it.
  */
-export type MockFault = "reset" | "close-mid-body" | "stall";
+export type MockFault = "refuse" | "reset" | "close-mid-body" | "stall";
 
 /** One answer. At most one of `json`, `text` and `body` is its body. */
 export interface MockAnswer {
@@ -16,7 +16,7 @@ export interface MockAnswer {
   readonly json?: unknown;
   readonly text?: string | undefined;
   readonly body?: Uint8Array | undefined;
-  /** ms of the system's time before the answer. Default 0. */
+  /** ms before the answer, of the time that the manager goes by. Default 0. */
   readonly delay?: number | undefined;
   readonly fault?: MockFault | undefined;
   /** Bytes of the body that come before `close-mid-body`. Default: half of them. */
@@ -44,6 +44,9 @@ export function fieldsOf(answer: MockAnswer, length: number): [name: string, val
   }
   const has = (name: string): boolean => fields.some(([own]) => own.toLowerCase() === name);
   if (answer.json !== undefined && !has("content-type")) fields.push(["Content-Type", "application/json"]);
-  if (!has("content-length")) fields.push(["Content-Length", String(length)]);
+  const { status = 200 } = answer;
+  // RFC 9110 §8.6: none on 204; on 304 that of another response.
+  if (!has("content-length") && status !== 204 && status !== 304)
+    fields.push(["Content-Length", String(length)]);
   return fields;
 }

@@ -8,11 +8,12 @@ import type {
   Stream,
 } from "../connection/connection.ts";
 import {
+  type Clock,
   HTTPError,
   IncompleteRead,
+  NewConnectionError,
   ProtocolError,
   ReadTimeoutError,
-  systemClock,
   type Timer,
 } from "../index.ts";
 import { bodyOf, type MockAnswer } from "./answer.ts";
@@ -24,15 +25,19 @@ export type Answering = (exchange: Exchange) => Promise<MockAnswer>;
 /** Counts down: the number of a mocked connection is never that of a real one. */
 let last = 0;
 
+/** What a connection needs of a clock. */
+type Time = Pick<Clock, "now" | "setTimer">;
+
 /** One wire that is none. */
 export class MockConnection implements Connection, Stream {
   readonly info: ConnectionInfo;
   readonly protocol = "http/1.1";
   readonly setup = { dns: 0, connect: 0, tls: null } as const;
-  readonly bornAt: number = systemClock.now();
+  readonly bornAt: number;
   exchanges: number = 0;
   keepAliveHint: number | null = null;
   readonly #owner: ConnectionOwner;
+  readonly #clock: Time;
   readonly #answering: Answering;
   #exchange: Exchange | null = null;
   #alive = true;
@@ -41,8 +46,10 @@ export class MockConnection implements Connection, Stream {
   #paused = false;
   #readTimer: Timer | null = null;
 
-  constructor(owner: ConnectionOwner, route: string, answering: Answering) {
+  constructor(owner: ConnectionOwner, clock: Time, route: string, answering: Answering) {
     this.#owner = owner;
+    this.#clock = clock;
+    this.bornAt = clock.now();
     this.#answering = answering;
     this.info = Object.freeze({ id: --last, protocol: this.protocol, route, address: null });
   }
@@ -61,7 +68,7 @@ export class MockConnection implements Connection, Stream {
     exchange.onStart(this);
     const { readTimeout } = exchange;
     if (Number.isFinite(readTimeout)) {
-      this.#readTimer = systemClock.setTimer(() => this.#timedOut(readTimeout), readTimeout, true);
+      this.#readTimer = this.#clock.setTimer(() => this.#timedOut(readTimeout), readTimeout, true);
     }
     void this.#run(exchange);
     return this;
@@ -99,7 +106,7 @@ export class MockConnection implements Connection, Stream {
   async #run(exchange: Exchange): Promise<void> {
     try {
       const answer = await this.#answering(exchange);
-      if (answer.delay !== undefined) await pass(answer.delay);
+      if (answer.delay !== undefined) await pass(this.#clock, answer.delay);
       if (this.#exchange === exchange) await this.#give(exchange, answer);
     } catch (error) {
       if (this.#exchange === exchange) this.#fail(failureOf(error));
@@ -112,9 +119,12 @@ export class MockConnection implements Connection, Stream {
       this.#fail(new ProtocolError("Connection aborted: reset by the mocked origin", { phase: "head" }));
       return;
     }
+    if (answer.fault === "refuse") {
+      this.#fail(new NewConnectionError("Connection refused by the mocked origin", { phase: "connect" }));
+      return;
+    }
     const full = bodyOf(answer);
-    const bodiless = exchange.head.method === "HEAD" || answer.status === 204 || answer.status === 304;
-    const length = bodiless ? 0 : full.length;
+    const length = hasNoBody(exchange.head.method, answer.status ?? 200) ? 0 : full.length;
     exchange.onHead(new MockHead(answer, full.length), {
       bodyLength: length,
       chunked: false,
@@ -170,6 +180,12 @@ function failureOf(cause: unknown): HTTPError {
   return new HTTPError(`The mocked origin failed: ${cause}`, { cause, phase: "request" });
 }
 
-function pass(ms: number): Promise<void> {
-  return new Promise((resolve) => systemClock.setTimer(resolve, ms, true));
+/** Whether an answer has the fields of a body, but no body (RFC 9110 §6.4.1). */
+export function hasNoBody(method: string, status: number): boolean {
+  return method === "HEAD" || status === 204 || status === 304;
+}
+
+/** Resolves after `ms`. */
+export function pass(clock: Time, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.setTimer(resolve, ms, true));
 }

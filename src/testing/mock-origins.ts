@@ -1,9 +1,18 @@
 /** Origins without sockets, below the exchange: retries, redirects, decoding and timeouts run for real. */
 
 import type { Connection, Exchange } from "../connection/connection.ts";
-import { type ConnectTarget, InvalidArgumentError, PoolManager, type PoolManagerOptions } from "../index.ts";
+import {
+  type ConnectTarget,
+  type Fetch,
+  InvalidArgumentError,
+  type PoolAgent,
+  PoolManager,
+  type PoolManagerOptions,
+  systemClock,
+} from "../index.ts";
 import type { MockAnswer, MockHandler, MockReply } from "./answer.ts";
-import { MockConnection } from "./mock-connection.ts";
+import { MockAgentBase } from "./mock-agent.ts";
+import { hasNoBody, MockConnection } from "./mock-connection.ts";
 import { MockRequest } from "./request.ts";
 import { MockRoute, type RouteMatch, type UnexpectedRequestError, unexpected } from "./route.ts";
 
@@ -30,7 +39,34 @@ export class MockOrigins {
   readonly #routes: MockRoute[] = [];
   readonly #managers: PoolManager[] = [];
   readonly #unexpected: UnexpectedRequestError[] = [];
+  readonly #options: PoolManagerOptions;
   #connections = 0;
+  #fetch: Fetch | null = null;
+  #agent: PoolAgent | null = null;
+
+  /** `options`: of all managers that it makes, such as `{ clock, retries }`. */
+  constructor(options: PoolManagerOptions = {}) {
+    this.#options = options;
+  }
+
+  /**
+   * A test with origins of its own: makes a function for a test runner, which calls `run` with new `MockOrigins`, verifies
+   * them if it has not failed, and closes their managers.
+   */
+  static test<Args extends unknown[]>(
+    run: (mock: MockOrigins, ...args: Args) => unknown,
+    options?: PoolManagerOptions,
+  ): (...args: Args) => Promise<void> {
+    return async (...args) => {
+      const mock = new MockOrigins(options);
+      try {
+        await run(mock, ...args);
+        mock.verify();
+      } finally {
+        mock.#clear();
+      }
+    };
+  }
 
   /** Expects what `match` says. A list answers in turn, and its last one stays. The first route that fits answers. */
   route(match: RouteMatch, reply: Reply): MockRoute {
@@ -49,11 +85,30 @@ export class MockOrigins {
     return this.#expect("POST", url, reply);
   }
 
-  /** A manager whose requests come here. `verify` by `using` closes it. */
+  /** A manager whose requests come here, with `options` over those of the origins. The end of `using` closes it. */
   manager(options: PoolManagerOptions = {}): PoolManager {
-    const manager = new PoolManager({ ...options, connect: this.connect });
+    const manager = new PoolManager({ ...this.#options, ...options, connect: this.connect });
     this.#managers.push(manager);
     return manager;
+  }
+
+  /** The platform's `fetch` over a manager of its own; always the same function. */
+  get fetch(): Fetch {
+    this.#fetch ??= this.manager().fetch;
+    return this.#fetch;
+  }
+
+  /**
+   * An agent for node:http, node:https and the clients that take one (`agent`, `httpAgent`, `httpsAgent`); always the same.
+   * node:http itself writes the requests and reads the answers.
+   */
+  get agent(): PoolAgent {
+    this.#agent ??= new MockAgentBase(
+      this.#options.clock ?? systemClock,
+      () => ++this.#connections,
+      (request) => this.#take(request),
+    ).agent();
+    return this.#agent;
   }
 
   /** For the option `connect` of managers and pools. */
@@ -66,7 +121,7 @@ export class MockOrigins {
     }
     const connection = ++this.#connections;
     const name = host.includes(":") ? `[${host}]` : host;
-    return new MockConnection(target.owner, `${host}:${port}`, (exchange) =>
+    return new MockConnection(target.owner, target.clock, `${host}:${port}`, (exchange) =>
       this.#answer(exchange, `${scheme}://${name}:${port}`, connection),
     );
   };
@@ -80,7 +135,7 @@ export class MockOrigins {
       const key = `${request.method} ${url.href}`;
       const group = groups.get(key) ?? [{ method: request.method, url: url.href }, []];
       groups.set(key, group);
-      group[1].push(recorded(response));
+      group[1].push(recorded(request.method, response));
     }
     for (const [match, answers] of groups.values()) this.route(match, answers);
   }
@@ -92,9 +147,15 @@ export class MockOrigins {
     if (left.length > 0) throw new Error(`Routes that were not used up: ${left.join("; ")}`);
   }
 
+  /** Closes the managers, and verifies. What a failed block threw is the `suppressed` of the error then. */
   [Symbol.dispose](): void {
-    for (const manager of this.#managers) manager.clear();
+    this.#clear();
     this.verify();
+  }
+
+  #clear(): void {
+    for (const manager of this.#managers) manager.clear();
+    this.#agent?.destroy();
   }
 
   #expect(method: string, url: string, reply: Reply): MockRoute {
@@ -106,6 +167,10 @@ export class MockOrigins {
     const { method, target, headers } = exchange.head;
     const body = await bodyOfRequest(exchange);
     const request = new MockRequest(method, new URL(target, origin).href, headers, body, connection);
+    return this.#take(request);
+  }
+
+  async #take(request: MockRequest): Promise<MockAnswer> {
     this.requests.push(request);
     const route = this.#routes.find((one) => one.differences(request).length === 0);
     if (route !== undefined) return route.answer(request);
@@ -123,14 +188,17 @@ async function bodyOfRequest({ body }: Exchange): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** Bodies in archives are decoded. */
+/** Bodies in archives are decoded, and whole. */
 const OF_CODING = /^(?:content-encoding|content-length|transfer-encoding)$/i;
 
-function recorded({ status, headers, content }: HarLike["log"]["entries"][number]["response"]): MockAnswer {
+type RecordedAnswer = HarLike["log"]["entries"][number]["response"];
+
+function recorded(method: string, { status, headers, content }: RecordedAnswer): MockAnswer {
   if (status === 0) return { fault: "reset" };
+  const left = hasNoBody(method, status) ? /^transfer-encoding$/i : OF_CODING;
   const fields: Record<string, string[]> = {};
   for (const { name, value } of headers) {
-    if (!OF_CODING.test(name)) fields[name] = [...(fields[name] ?? []), value];
+    if (!left.test(name)) fields[name] = [...(fields[name] ?? []), value];
   }
   const body = Buffer.from(content.text ?? "", content.encoding === "base64" ? "base64" : "utf8");
   return { status, headers: fields, body };

@@ -43,6 +43,7 @@ const WRONG: Partial<Record<OptionName, readonly unknown[]>> = {
   dnsCache: [5, {}, new Map([["a", 1]]).keys()],
   addressFilter: [5, "x", {}],
   connect: [5, "x", {}],
+  clock: [5, "x", {}, Date, { now: () => 0 }],
   decodeContent: ["yes", 1],
   preloadContent: ["no", 0],
   enforceContentLength: ["no", 0],

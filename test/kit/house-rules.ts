@@ -79,7 +79,7 @@ const TURNS = new Set([
 /** Uses of the platform's clock and timers outside the files that may. */
 export function timeBreaches(file: SourceFile): string[] {
   const banned =
-    /(?<![.\w$])(?:setTimeout|setInterval|setImmediate)\b|\b(?:performance|Date)\.now\b|new Date\(\s*\)/g;
+    /(?<![.\w$"])(?:setTimeout|setInterval|setImmediate)\b|\b(?:performance|Date)\.now\b|new Date\(\s*\)/g;
   return [
     ...matchLines(file, banned, (found) => found === "setImmediate" && TURNS.has(file.path)),
     ...matchLines(file, /["'](?:node:)?(?:timers|timers\/promises|perf_hooks)["']/g, () => false),

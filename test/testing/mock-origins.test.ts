@@ -1,10 +1,20 @@
 /** Origins without sockets: everything above the exchange runs for real. */
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import http, { type RequestOptions } from "node:http";
+import https from "node:https";
 import { describe, it } from "node:test";
+import { inspect } from "node:util";
 import { gzipSync } from "node:zlib";
 import { recordHar } from "../../src/har.ts";
-import { IncompleteRead, MaxRetryError, Retry } from "../../src/index.ts";
+import {
+  IncompleteRead,
+  MaxRetryError,
+  NewConnectionError,
+  type PoolManager,
+  Retry,
+} from "../../src/index.ts";
 import { MockOrigins, UnexpectedRequestError } from "../../src/testing.ts";
 
 const retries = new Retry({ total: 3, statusForcelist: [503], backoffFactor: 0 });
@@ -89,6 +99,54 @@ describe("MockOrigins", () => {
     assert.throws(() => mock.verify(), UnexpectedRequestError);
   });
 
+  it("refuses connections as often as the test says", async () => {
+    using mock = new MockOrigins();
+    mock.get("http://a.test/", [{ fault: "refuse" }, { text: "ok" }]);
+    const response = await mock
+      .manager({ retries: { connect: 1, backoffFactor: 0 } })
+      .request("GET", "http://a.test/");
+    assert.equal(await response.text(), "ok");
+    assert.ok(response.retries?.history[0]?.error instanceof NewConnectionError);
+  });
+
+  it("gives 204 and 304 no Content-Length, HEAD that of the body", async () => {
+    using mock = new MockOrigins();
+    mock.route({ path: "/none" }, 204);
+    mock.route({ path: "/body" }, { text: "12345" });
+    const manager = mock.manager();
+    const none = await manager.request("GET", "http://a.test/none");
+    assert.deepEqual([none.status, none.headers.get("content-length")], [204, null]);
+    const head = await manager.request("HEAD", "http://a.test/body");
+    assert.deepEqual([head.headers.get("content-length"), await head.text()], ["5", ""]);
+  });
+
+  it("replays HEAD with the length that was recorded", async () => {
+    const first = new MockOrigins();
+    first.route({ method: "HEAD" }, { headers: { "Content-Length": "1234", "Content-Encoding": "gzip" } });
+    const manager = first.manager();
+    const recorder = recordHar(manager);
+    await manager.request("HEAD", "http://a.test/");
+    recorder.stop();
+    using second = new MockOrigins();
+    second.load(recorder.toJSON());
+    const { headers } = await second.manager().request("HEAD", "http://a.test/");
+    assert.deepEqual([headers.get("content-length"), headers.get("content-encoding")], ["1234", "gzip"]);
+  });
+
+  it("gives its options to its managers and its fetch", async () => {
+    using mock = new MockOrigins({ retries });
+    mock.get("https://a.test/", [503, 200]);
+    mock.get("https://b.test/", [503, 503, { text: "b" }]);
+    assert.equal(mock.fetch, mock.fetch);
+    const { fetch } = mock;
+    assert.equal(await (await fetch("https://b.test/")).text(), "b");
+    await mock.manager({ headers: { "X-Own": "2" } }).request("GET", "https://a.test/");
+    assert.deepEqual(
+      mock.requests.map(({ headers }) => headers.get("x-own")),
+      [null, null, null, "2", "2"],
+    );
+  });
+
   it("tells of answers that nobody fetched", () => {
     const mock = new MockOrigins();
     mock.get("http://a.test/", 200).once();
@@ -153,5 +211,108 @@ describe("MockOrigins", () => {
     for (const n of [1, 2]) {
       assert.deepEqual(await (await again.request("GET", "http://a.test/")).json(), { n });
     }
+  });
+});
+
+describe("MockOrigins.test", () => {
+  it("verifies what passed, passes arguments on, and closes the managers", async () => {
+    let manager: PoolManager | undefined;
+    const run = MockOrigins.test(async (mock, url: string) => {
+      mock.get(url, 200).once();
+      manager = mock.manager();
+      await manager.request("GET", url);
+    });
+    // A runner with callbacks must not wait for one.
+    assert.equal(run.length, 0);
+    await run("http://a.test/");
+    assert.equal(manager?.stats().openConnections, 0);
+    const left = MockOrigins.test((mock) => void mock.get("http://a.test/", 200).once());
+    await assert.rejects(left(), /not used up/);
+  });
+
+  it("shows the first error of a test that failed, not the routes that it left", async () => {
+    const failing = MockOrigins.test((mock) => {
+      mock.get("http://a.test/", 200).once();
+      assert.fail("mine");
+    });
+    await assert.rejects(failing(), { message: "mine" });
+  });
+
+  it("an unexpected request that the code under test has swallowed fails the test", async () => {
+    const swallowing = MockOrigins.test(async (mock) => {
+      await mock
+        .manager()
+        .request("GET", "http://a.test/")
+        .catch(() => {});
+    });
+    await assert.rejects(swallowing(), UnexpectedRequestError);
+  });
+});
+
+describe("a block with `using` that failed", () => {
+  it("keeps its own error beside that of the verification", () => {
+    const run = (): void => {
+      using mock = new MockOrigins();
+      mock.get("http://a.test/", 200).once();
+      throw new RangeError("mine");
+    };
+    assert.throws(run, (error: Error & { suppressed?: unknown }) => {
+      assert.match(inspect(error), /mine/);
+      return error.suppressed instanceof RangeError;
+    });
+  });
+});
+
+describe("MockOrigins.agent", () => {
+  /** The answer to a request of node:http or node:https. */
+  async function ask(url: string, options: RequestOptions, body?: string): Promise<[number, string]> {
+    const sent = (url.startsWith("https:") ? https : http).request(url, options).end(body);
+    const [response] = (await once(sent, "response")) as [http.IncomingMessage];
+    const parts = await response.toArray();
+    return [response.statusCode!, Buffer.concat(parts).toString()];
+  }
+
+  it("answers node:http and node:https with one object, over kept connections", async () => {
+    using mock = new MockOrigins();
+    mock.get("https://api.test/users/:id", ({ params, url }) => ({ text: `${params.id} ${url}` }));
+    mock.post("http://api.test:8080/", ({ headers }) => ({ status: 201, text: headers.get("x-a")! }));
+    const { agent } = mock;
+    assert.equal(mock.agent, agent);
+    for (let count = 0; count < 2; count += 1) {
+      const answer = await ask("https://api.test/users/7?x=1", { agent });
+      assert.deepEqual(answer, [200, "7 https://api.test/users/7?x=1"]);
+    }
+    const headers = { "X-A": "b" };
+    const created = await ask("http://api.test:8080/", { agent, method: "POST", headers }, "{}");
+    assert.deepEqual(created, [201, "b"]);
+    assert.deepEqual(
+      mock.requests.map(({ connection }) => connection),
+      [1, 1, 2],
+    );
+    assert.equal(mock.requests[2]?.text(), "{}");
+  });
+
+  it("has the same faults", async () => {
+    using mock = new MockOrigins();
+    mock.get("http://a.test/", [
+      { fault: "reset" },
+      { fault: "refuse" },
+      { text: "1234", fault: "close-mid-body" },
+    ]);
+    const { agent } = mock;
+    await assert.rejects(ask("http://a.test/", { agent }), { code: "ECONNRESET" });
+    await assert.rejects(ask("http://a.test/", { agent }), { code: "ECONNREFUSED" });
+    await assert.rejects(ask("http://a.test/", { agent }), { code: "ECONNRESET" });
+  });
+
+  it("names the nearest routes where nothing fits", async () => {
+    const mock = new MockOrigins();
+    mock.get("http://a.test/one", 200);
+    const { agent } = mock;
+    await assert.rejects(
+      ask("http://a.test/two", { agent }),
+      /Nearest routes:\n {2}GET http:\/\/a\.test\/one: path/,
+    );
+    assert.throws(() => mock.verify(), UnexpectedRequestError);
   });
 });

@@ -67,6 +67,9 @@ export class SocketRequest implements WaiterOwner {
     };
     socket.on("free", onFree).on("agentRemove", onRemove);
     request.onSocket(socket);
+    // node:http leaves the option to the agent.
+    const { timeout } = request as { timeout?: number };
+    if (timeout !== undefined) socket.setTimeout(timeout);
   }
 
   refused(error: Error): void {

@@ -35,6 +35,8 @@ import { followed } from "./redirects.ts";
 export interface CacheBase {
   headers?: HeaderSource | null | undefined;
   readonly connectionPoolKw?: PoolManager["connectionPoolKw"] | undefined;
+  /** Tells the age of responses. Default: the platform's. */
+  readonly clock?: { wallNow(): number } | undefined;
   /** Of a pool, which takes paths for URLs. */
   readonly origin?: string | undefined;
   urlopen(method: string, url: string, options?: CachedUrlopenOptions): Promise<HTTPResponse>;
@@ -92,7 +94,7 @@ export class Cached extends RequestMethods {
     this.store = options.store ?? new MemoryStore();
     this.#heuristic = options.heuristic ?? 0.1;
     this.#limit = options.maxEntrySize ?? 8_388_608;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? base.clock ?? systemClock;
   }
 
   override get headers(): HeaderSource | null | undefined {

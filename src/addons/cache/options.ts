@@ -17,7 +17,7 @@ export interface CacheOptions {
   heuristic?: number | undefined;
   /** Bytes; larger bodies are not kept. Default 8 MiB. */
   maxEntrySize?: number | undefined;
-  /** Time of day; for tests. */
+  /** Time of day; for tests. Default: that of what is cached, as of a manager with the option `clock`. */
   clock?: { wallNow(): number } | undefined;
 }
 

@@ -17,6 +17,8 @@ import type { Har, HarEntry } from "./format.ts";
 /** What is recorded: a manager, or what has its `urlopen`. */
 export interface Recordable {
   urlopen(method: string, url: never, options?: UrlopenOptions): Promise<HTTPResponse>;
+  /** Tells when a request was made. Default: the platform's. */
+  readonly clock?: { wallNow(): number } | undefined;
 }
 
 /** Options of {@link recordHar}. */
@@ -61,6 +63,7 @@ export function recordHar(manager: Recordable, options: RecordOptions = {}): Har
 /** A recording under way. */
 export class HarRecorder {
   readonly #manager: { urlopen: Urlopen };
+  readonly #clock: { wallNow(): number };
   readonly #limit: number;
   readonly #maxEntries: number;
   readonly #urlopen: Urlopen;
@@ -75,6 +78,7 @@ export class HarRecorder {
 
   constructor(manager: Recordable, { bodyLimit = 65_536, maxEntries = 10_000 }: RecordOptions) {
     this.#manager = manager as unknown as { urlopen: Urlopen };
+    this.#clock = manager.clock ?? systemClock;
     this.#limit = bodyLimit;
     this.#maxEntries = maxEntries;
     this.#urlopen = this.#manager.urlopen;
@@ -187,7 +191,7 @@ export class HarRecorder {
     const recording = this.#requests.get(message.request) ?? newRecording();
     if (recording.streamed) this.#requests.delete(message.request);
     else this.#requests.set(message.request, recording);
-    const entry = entryOf(message, systemClock.wallNow());
+    const entry = entryOf(message, this.#clock.wallNow());
     if (entry.response.bodySize > 0) entry.response.content.comment = NO_BODY;
     this.#addSent(entry, recording);
     recording.entry = entry;

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import https from "node:https";
 import net, { type AddressInfo, type Socket } from "node:net";
+import { duplexPair } from "node:stream";
 import { after, before, describe, it } from "node:test";
 import { PoolAgent, PoolManager, type PoolManagerOptions } from "../../../src/index.ts";
 import { type Authority, makeAuthority } from "../../kit/certificates.ts";
@@ -216,6 +217,34 @@ describe("PoolAgent", () => {
       holding.destroy();
       assert.equal((await last).status, 200);
     }));
+
+  it("keeps the request option timeout, as node:http's own agent does, and takes it off for the next request", () =>
+    using({ maxsize: 1 }, async (agent) => {
+      const held = http.get(`${urlOf(plain, "http")}/hold`, { agent, timeout: 20 });
+      held.on("error", () => {});
+      await once(held, "timeout");
+      held.destroy();
+      await send(agent, urlOf(plain, "http"), { timeout: 5000 });
+      await settle();
+      const [[socket]] = Object.values(agent.freeSockets) as [[Socket]];
+      assert.equal(socket.timeout ?? 0, 0);
+    }));
+
+  it("speaks on streams that are no sockets", () =>
+    using(
+      {
+        connect: () => {
+          const [ours, theirs] = duplexPair();
+          plain.emit("connection", theirs);
+          return ours;
+        },
+      },
+      async (agent) => {
+        const answer = await send(agent, "http://any.test/", { timeout: 5000 });
+        assert.equal(JSON.parse(answer.body).host, "any.test");
+        assert.equal((await send(agent, "http://any.test/")).reused, true);
+      },
+    ));
 
   it("reports failures with the system's code on top, and does not crash without a listener on the socket", () =>
     using({ retries: false }, async (agent) => {

@@ -1,6 +1,7 @@
 // Jest's default mode: CommonJS, no import(), a module registry of its own.
 const { createServer } = require("node:http");
 const { HTTPError, NewConnectionError, PoolManager } = require("urlpool");
+const { fakeClock, MockOrigins, UnexpectedRequestError } = require("urlpool/testing");
 
 test("requests, errors and mocks work", async () => {
   const server = createServer((_request, response) => response.end('{"a":1}'));
@@ -26,7 +27,6 @@ test("a missing peer is named", async () => {
 });
 
 test("origins are mocked without sockets", async () => {
-  const { MockOrigins, UnexpectedRequestError } = require("urlpool/testing");
   const mock = new MockOrigins();
   mock.get("https://api.test/", [503, { json: { a: 1 } }]);
   const manager = mock.manager({ retries: { total: 1, statusForcelist: [503] } });
@@ -34,3 +34,18 @@ test("origins are mocked without sockets", async () => {
   mock.verify();
   await expect(manager.request("GET", "https://api.test/x")).rejects.toThrow(UnexpectedRequestError);
 });
+
+test(
+  "a wait of an hour takes no time",
+  MockOrigins.test(async (mock) => {
+    const clock = fakeClock();
+    mock
+      .get("https://api.test/", [{ status: 503, headers: { "Retry-After": "3600" } }, { text: "ok" }])
+      .times(2);
+    const pending = mock.manager({ clock }).request("GET", "https://api.test/");
+    await clock.advance(3_599_999);
+    expect(mock.requests.length).toBe(1);
+    await clock.advance(1);
+    expect(await (await pending).text()).toBe("ok");
+  }),
+);

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { HTTPError, NewConnectionError, PoolManager } from "urlpool";
-import { MockOrigins, UnexpectedRequestError } from "urlpool/testing";
+import { fakeClock, MockOrigins, UnexpectedRequestError } from "urlpool/testing";
 import { expect, test } from "vitest";
 
 test("requests and errors work, and require gives the same classes", async () => {
@@ -25,3 +25,18 @@ test("origins are mocked without sockets", async () => {
   mock.verify();
   await expect(manager.request("GET", "https://api.test/x")).rejects.toThrow(UnexpectedRequestError);
 });
+
+test(
+  "a wait of an hour takes no time",
+  MockOrigins.test(async (mock) => {
+    const clock = fakeClock();
+    mock
+      .get("https://api.test/", [{ status: 503, headers: { "Retry-After": "3600" } }, { text: "ok" }])
+      .times(2);
+    const pending = mock.manager({ clock }).request("GET", "https://api.test/");
+    await clock.advance(3_599_999);
+    expect(mock.requests.length).toBe(1);
+    await clock.advance(1);
+    expect(await (await pending).text()).toBe("ok");
+  }),
+);
