@@ -88,6 +88,16 @@ export class RecordedResponse extends HTTPResponse {
     return bytes;
   }
 
+  override async readInto(
+    buffer: Parameters<HTTPResponse["readInto"]>[0],
+    options: ReadOptions = {},
+  ): Promise<number> {
+    const length = await this.#watched(options, () => this.#inner.readInto(buffer, options));
+    const [memory, start] = ArrayBuffer.isView(buffer) ? [buffer.buffer, buffer.byteOffset] : [buffer, 0];
+    this.#keep(Buffer.from(memory, start, length), length < buffer.byteLength);
+    return length;
+  }
+
   override async *stream(
     chunkSize: number = STEP,
     options: ReadOptions = {},
@@ -175,7 +185,7 @@ export class RecordedResponse extends HTTPResponse {
   }
 
   /** What is read raw, or fails, is not kept. */
-  async #watched(options: ReadOptions, read: () => Promise<Buffer>): Promise<Buffer> {
+  async #watched<T>(options: ReadOptions, read: () => Promise<T>): Promise<T> {
     if (options.decodeContent === false) this.#settle(null);
     try {
       return await read();

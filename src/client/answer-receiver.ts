@@ -12,8 +12,9 @@ import { CollectingDecoder, type CollectingObserver } from "../body/response/col
 import { parseCodings } from "../body/response/decode.ts";
 import type { BodyFacts, Stream } from "../connection/connection.ts";
 import type { BodyStream } from "../connection/upload-source.ts";
+import { join, lengthOf } from "../core/bytes.ts";
 import type { Clock } from "../core/clock.ts";
-import { DecodeError, type ErrorFacts, type HTTPError } from "../core/errors.ts";
+import { DecodeError, type ErrorFacts, type HTTPError, type Phase } from "../core/errors.ts";
 import type { PooledExchange, Waiter } from "../pool/waiter.ts";
 import type { RequestHead } from "../protocol/request-head.ts";
 import type { FieldLines, ResponseHead } from "../protocol/response-head.ts";
@@ -51,6 +52,7 @@ export interface ReceiverOwner extends Received {
 /** The exchange of one attempt. */
 export class AnswerReceiver implements PooledExchange, CollectingObserver {
   collect: boolean;
+  into: Buffer | null = null;
   readTimeout: number = Number.POSITIVE_INFINITY;
   readonly waiter: Waiter;
   /** The body of a streamed answer, once its head has come. */
@@ -176,7 +178,7 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     }
     if (parks) this.#response.hold(stream);
     this.#trailers = trailers;
-    if (this.#decoder === null) this.#complete(body!);
+    if (this.#decoder === null) this.#complete([body!]);
     else this.#decoder.end();
   }
 
@@ -189,12 +191,12 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
 
   // CollectingObserver
 
-  onDecoded(data: Buffer): void {
-    this.#complete(data);
+  onDecoded(parts: readonly Buffer[]): void {
+    this.#complete(parts);
   }
 
   /** The rest of the body is of no use; its connection is, if little is left. */
-  onUndecodable(error: DecodeError): void {
+  onUndecodable(error: HTTPError): void {
     const response = this.#response;
     this.#response = null;
     response?.releaseConn();
@@ -216,18 +218,19 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
   /** The caller gets the response once its body has come. */
   #collect(response: HTTPResponse, facts: BodyFacts): void {
     this.#response = response;
-    const { decodeContent, maxDecodedSize, allowTruncated } = this.#settings;
+    const { decodeContent, allowTruncated, into } = this.#settings;
+    const limit = this.#limit;
     const content = decodeContent ? this.#contentCodings : NONE;
     const transfer = this.#transferCodings;
     if (content.length + transfer.length === 0 || facts.bodyLength === 0) {
-      if (decodeContent) this.#mostBytes = maxDecodedSize;
+      this.#mostBytes = limit;
+      const refusal = into?.refusal(facts.bodyLength) ?? null;
+      if (refusal === null) this.into = into?.bytes ?? null;
+      else this.#refuse(refusal, facts.bodyLength);
       return;
     }
     this.collect = false;
-    const options = {
-      allowTruncated,
-      maxDecodedSize: decodeContent ? maxDecodedSize : Number.POSITIVE_INFINITY,
-    };
+    const options = { allowTruncated, maxDecodedSize: limit, tooLarge: () => this.#tooLarge("decode") };
     // Transfer codings lie outside the content codings, and are not the caller's to keep.
     this.#decoder = new CollectingDecoder([...content, ...transfer], options, this, this.#clock);
   }
@@ -251,22 +254,34 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     this.#owner.onResponse(response);
   }
 
-  #complete(data: Buffer): void {
+  /** The whole body has come, in `parts`. */
+  #complete(parts: readonly Buffer[]): void {
     const response = this.#response;
     if (response === null) return;
     this.#response = null;
-    if (this.#settings.decodeContent && data.length > this.#settings.maxDecodedSize) {
+    let data: Buffer;
+    try {
+      data = this.#bodyOf(parts);
+    } catch (error) {
       response.releaseConn();
-      this.#owner.onUseless(this.#tooLarge());
+      this.#owner.onUseless(error);
       return;
     }
     response.complete(data, this.#wireBytes || data.length, this.#trailers);
     this.#owner.onResponse(response);
   }
 
+  /** In the caller's memory if it was given some. Throws what makes the body useless. */
+  #bodyOf(parts: readonly Buffer[]): Buffer {
+    const length = lengthOf(parts);
+    if (length > this.#limit) throw this.#tooLarge("body", length);
+    return this.#settings.into?.hold(parts) ?? join(parts);
+  }
+
   /** The body is of no use; its connection is, if little of the body is left. */
   #refuse(error: unknown, length: number | null): void {
     this.collect = false;
+    this.#response = null;
     this.#decoder?.stop();
     const source = this.#newSource(length);
     this.#owner.onUseless(error);
@@ -294,9 +309,19 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     }
   }
 
-  #tooLarge(): DecodeError {
-    const limit = `${this.#settings.maxDecodedSize} bytes (maxDecodedSize)`;
-    return new DecodeError(`The body is larger than ${limit}`, { phase: "body" });
+  /** Most bytes that the body may have. */
+  get #limit(): number {
+    const { decodeContent, maxDecodedSize, into } = this.#settings;
+    return Math.min(
+      decodeContent ? maxDecodedSize : Number.POSITIVE_INFINITY,
+      into?.limit ?? Number.POSITIVE_INFINITY,
+    );
+  }
+
+  #tooLarge(phase: Phase = "body", length?: number): HTTPError {
+    const { decodeContent, maxDecodedSize, into } = this.#settings;
+    if (into !== null && (into.limit < maxDecodedSize || !decodeContent)) return into.tooSmall(length);
+    return new DecodeError(`The body is larger than ${maxDecodedSize} bytes (maxDecodedSize)`, { phase });
   }
 
   /** Codings that cannot be undone matter only to who wants them undone. */

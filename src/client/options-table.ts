@@ -207,6 +207,8 @@ export const OPTION_RULES: { readonly [Name in OptionName]: OptionRule } = {
     fits: (value) => Number.isInteger(value) && (value as number) >= 0,
     default: 0,
   }),
+  into: rule("call", null, ANYTHING),
+  intoGrows: rule("call", null, FLAG, { default: false }),
   onUploadProgress: rule("call", null, FUNCTION, { none: null }),
   onDownloadProgress: rule("call", null, FUNCTION, { none: null }),
   onInformational: rule("call", null, FUNCTION, { none: null }),

@@ -7,6 +7,7 @@ import type { BodyPart } from "../body/request/encode.ts";
 import type { Fields } from "../body/request/multipart.ts";
 import type { OnProgress } from "../body/request/progress.ts";
 import type { QuerySource } from "../body/request/urlencode.ts";
+import type { BufferTarget } from "../core/bytes.ts";
 import type { Clock } from "../core/clock.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import type { AddressFilter } from "../dial/address-filter.ts";
@@ -201,6 +202,14 @@ export interface UrlopenOptions {
   onResponse?: OnResponse | null | undefined;
   /** Keeps the cookies of answers and gives them to requests, such as tough-cookie's `CookieJar`; `null` for none. */
   cookieJar?: CookieJarLike | null | undefined;
+  /**
+   * Memory that the body of the answer is read into, in place where it can be: `data` is the part that was filled. One that
+   * does not fit is a `BufferTooSmallError`. Each attempt begins at its start; what is behind `data` means nothing. Until
+   * the request has settled the memory is the request's: it must not be transferred. Not with `preloadContent: false`.
+   */
+  into?: BufferTarget | null | undefined;
+  /** Whether a body that does not fit into `into` gets memory of its own. Default false. */
+  intoGrows?: boolean | null | undefined;
   /** Where in a file the body starts, in bytes. Default 0. */
   bodyPos?: number | null | undefined;
   /** Told at most 20 times a second, and at the end. */

@@ -69,7 +69,7 @@ async function walk(run: RequestRun, first: Promise<HTTPResponse> | null): Promi
       }
       if (response !== null) await run.learnFrom(response);
       if (response !== null && plan.accepts(response)) {
-        if (run.wantsWhole) await response.preload();
+        if (run.wantsWhole) await response.preload(plan.call.settings.into);
         run.traceEnd(response);
         return response;
       }

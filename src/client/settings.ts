@@ -9,6 +9,7 @@ import type { OnRequest, OnResponse } from "./hooks.ts";
 import { refuseUnknown } from "./option-names.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "./options.ts";
 import { checkOption, OPTION_RULES, ruleOf, show } from "./options-table.ts";
+import { CallerMemory } from "./response/caller-memory.ts";
 import type { Informational } from "./response/response.ts";
 
 /** The settings of one call; times are ms, `Infinity` for no limit. */
@@ -30,6 +31,8 @@ export interface CallSettings {
   readonly allowTruncated: boolean;
   /** bytes */
   readonly maxDecodedSize: number;
+  /** Memory of the caller's for the body of the answer. */
+  readonly into: CallerMemory | null;
   readonly mergeHeaders: boolean;
   readonly allowUnknownOptions: boolean;
   readonly signal: AbortSignal | null;
@@ -53,6 +56,7 @@ const DEFAULTS: CallSettings = settingsOf(defaults(), {
   timeout: Timeout.DEFAULT,
   ...limits(Timeout.DEFAULT),
   retries: Retry.DEFAULT,
+  into: null,
   ownOptions: NONE_OWN,
 } as CallSettings);
 
@@ -85,7 +89,15 @@ export function callSettings(base: CallSettings, options: UrlopenOptions): CallS
     } else if (value !== null) checkOption(name, rule, value);
   }
   const settings = settingsOf(given, base);
+  if (options.into !== undefined && options.into !== null) settings.into = memoryOf(options, settings);
   return derive(settings, base, options, settings.redirect);
+}
+
+/** The memory that `options` give for the body. Throws `InvalidArgumentError`. */
+function memoryOf({ into, intoGrows }: UrlopenOptions, { preloadContent }: CallSettings): CallerMemory {
+  if (preloadContent) return new CallerMemory(into, intoGrows === true);
+  const advice = "a streamed body is read by response.readInto(buffer)";
+  throw new InvalidArgumentError(`into is not for requests with preloadContent: false: ${advice}`);
 }
 
 /** Checks what `options` of a pool there are. Throws `InvalidArgumentError`. */
@@ -158,6 +170,7 @@ function settingsOf(given: Given, base: CallSettings): Mutable<CallSettings> {
     enforceContentLength: options.enforceContentLength ?? base.enforceContentLength,
     allowTruncated: options.allowTruncated ?? base.allowTruncated,
     maxDecodedSize: limit(options.maxDecodedSize, base.maxDecodedSize),
+    into: base.into,
     mergeHeaders: options.mergeHeaders ?? base.mergeHeaders,
     allowUnknownOptions: options.allowUnknownOptions ?? base.allowUnknownOptions,
     signal: orNone(options.signal, base.signal),

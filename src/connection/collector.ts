@@ -10,6 +10,8 @@ const SMALLEST_DIRECT_READ = 16_384;
 const SMALLEST_BLOCK = 4096;
 const LARGEST_BLOCK = 1_048_576;
 
+const NO_BODY = Buffer.alloc(0);
+
 /** Up to here a loop is faster than what the platform has. */
 const LARGEST_LOOP = 64;
 
@@ -30,11 +32,13 @@ export class BodyCollector {
   /** Blocks that are full; `null` if the length is known. */
   readonly #blocks: Buffer[] | null;
 
-  /** `length` in bytes where it is known. */
-  constructor(length: number | null) {
+  /** `length` in bytes where it is known. `into`: memory of the caller's, filled from its start as far as the body fits. */
+  constructor(length: number | null, into: Buffer | null = null) {
     const known = length !== null && length <= LARGEST_RESERVATION;
-    this.#target = Buffer.allocUnsafe(known ? length : SMALLEST_BLOCK);
     this.#blocks = known ? null : [];
+    if (into !== null && into.length > 0 && (!known || length <= into.length)) {
+      this.#target = known ? into.subarray(0, length) : into;
+    } else this.#target = Buffer.allocUnsafe(known ? length : SMALLEST_BLOCK);
   }
 
   /** Takes a copy of `bytes[start, end)`. */
@@ -59,10 +63,11 @@ export class BodyCollector {
     this.#filled += length;
   }
 
-  /** The whole body, or what came of it. */
+  /** The whole body, or what came of it; nothing if the caller's memory was detached meanwhile. */
   finish(): Buffer {
+    if (this.#filled > this.#target.length) return NO_BODY;
     const last = this.#filled === this.#target.length ? this.#target : this.#target.subarray(0, this.#filled);
     if (this.#blocks === null || this.#blocks.length === 0) return last;
-    return Buffer.concat([...this.#blocks, last]);
+    return Buffer.concat([...this.#blocks, last].filter(({ length }) => length > 0));
   }
 }

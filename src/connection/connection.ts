@@ -34,6 +34,8 @@ export interface Exchange {
   readonly persistent: boolean;
   /** Asked after `onHead`: collect the body and give it to `onEnd` in one piece, instead of `onBody`. */
   readonly collect: boolean;
+  /** Asked with `collect`: memory to collect the body in as far as it fits; `null` for memory of its own. */
+  readonly into: Buffer | null;
   /** Asked at the end of the answer: whether the connection stays bound, until `Stream.release`. */
   readonly parks: boolean;
   /** Longest silence of the server in ms; `Infinity` for no limit. */

@@ -290,6 +290,30 @@ export class DecodeError extends HTTPError {
   override readonly code: ErrorCode = "ERR_URLPOOL_DECODE";
 }
 
+/** The body does not fit into the memory that the caller gave as `into`. */
+export class BufferTooSmallError extends HTTPError {
+  override readonly code: ErrorCode = "ERR_URLPOOL_BUFFER_TOO_SMALL";
+  /** Bytes of that memory. */
+  readonly room: number;
+  /** Bytes of the body; `undefined` where they were not known when it was given up. */
+  readonly length: number | undefined;
+
+  constructor(room: number, length: number | undefined, options: HTTPErrorOptions = {}) {
+    const body = length === undefined ? "The body" : `The body of ${length} bytes`;
+    const advice = "Give more, or set intoGrows: true";
+    super(`${body} does not fit into the ${room} bytes given as \`into\`. ${advice}`, {
+      phase: "body",
+      ...options,
+    });
+    this.room = room;
+    this.length = length;
+  }
+
+  protected override ownFacts(): Record<string, number | undefined> {
+    return { room: this.room, length: this.length };
+  }
+}
+
 /** An answer counts as a failure: too many redirects, too many error statuses, `raiseForStatus()`. */
 export class ResponseError extends HTTPError {
   override readonly code: ErrorCode = "ERR_URLPOOL_RESPONSE";
@@ -405,6 +429,7 @@ for (const [name, ErrorClass] of Object.entries({
   IncompleteRead,
   InvalidChunkLength,
   DecodeError,
+  BufferTooSmallError,
   ResponseError,
   InvalidHeader,
   UnrewindableBodyError,

@@ -83,6 +83,8 @@ const WRONG: Partial<Record<OptionName, readonly unknown[]>> = {
   onRequest: [5, {}],
   onResponse: [5, {}],
   cookieJar: [5, {}, { getCookieString: 1 }],
+  into: [5, "x", {}, [1]],
+  intoGrows: ["yes", 1],
   onUploadProgress: [5, {}],
   onDownloadProgress: [5, {}],
   onInformational: [5, {}],

@@ -37,6 +37,57 @@ describe("BodyCollector", () => {
     assert.equal(new BodyCollector(null).finish().length, 0);
   });
 
+  it("property: fills the caller's memory from its start, and only what it takes; more than fits goes elsewhere", () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 20 });
+    fc.assert(
+      fc.property(sizes, fc.boolean(), fc.integer({ min: 0, max: 300 }), (lengths, known, room) => {
+        const total = lengths.reduce((sum, length) => sum + length, 0);
+        const body = Buffer.from(Uint8Array.from({ length: total }, (_unused, i) => i * 7));
+        const memory = Buffer.alloc(room + 2, 0xee);
+        const into = memory.subarray(1, room + 1);
+        const collector = new BodyCollector(known ? total : null, into);
+        let at = 0;
+        for (const length of lengths) {
+          collector.add(body, at, at + length);
+          at += length;
+        }
+        const collected = collector.finish();
+        assert.ok(collected.equals(body));
+        const inPlace = total > 0 && total <= room;
+        if (inPlace) assert.equal(collected.byteOffset, into.byteOffset);
+        if (total > 0) assert.equal(collected.buffer === into.buffer, inPlace);
+        if (inPlace) assert.ok(memory.subarray(total + 1).every((byte) => byte === 0xee));
+        assert.deepEqual([memory[0], memory.at(-1)], [0xee, 0xee]);
+      }),
+      { seed: 20260101, numRuns: 300 },
+    );
+  });
+
+  it("large bodies of known length are read straight into the caller's memory", () => {
+    const into = Buffer.alloc(100_000);
+    const collector = new BodyCollector(90_000, into);
+    const rest = collector.rest()!;
+    assert.deepEqual([rest.buffer === into.buffer, rest.length], [true, 90_000]);
+    collector.filled(80_000);
+    assert.equal(collector.rest(), null);
+    collector.add(Buffer.alloc(10_000, "b"), 0, 10_000);
+    assert.equal(collector.finish().length, 90_000);
+    assert.deepEqual([into[80_000], into[90_000]], [98, 0]);
+  });
+
+  it("memory that was transferred on the way gives nothing, and no error from within", () => {
+    for (const length of [90_000, null]) {
+      const into = new Uint8Array(100_000);
+      const collector = new BodyCollector(length, Buffer.from(into.buffer));
+      collector.add(Buffer.from("abc"), 0, 3);
+      structuredClone(into, { transfer: [into.buffer] });
+      assert.equal(collector.rest(), null);
+      collector.add(Buffer.alloc(200_000), 0, 200_000);
+      collector.filled(5);
+      collector.finish();
+    }
+  });
+
   it("a million additions of one byte take a megabyte, not a hundred", () => {
     const collector = new BodyCollector(null);
     const byte = Buffer.from("x");

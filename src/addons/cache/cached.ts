@@ -163,6 +163,8 @@ export class Cached extends RequestMethods {
   ): boolean {
     if (method !== "GET" && method !== "HEAD") return false;
     if (options.cache === "no-store" || options.decodeContent === false) return false;
+    // A body in memory that its owner fills again is not for keeping.
+    if ((options.into ?? null) !== null) return false;
     if ((options.body ?? null) !== null || OWN_CONDITIONS.some((name) => headers.has(name))) return false;
     return !request.directives.has("no-store");
   }

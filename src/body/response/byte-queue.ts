@@ -1,5 +1,7 @@
 /** Bytes that were decoded and not read yet; any amount can be taken off the front. */
 
+import { join } from "../../core/bytes.ts";
+
 const EMPTY = Buffer.alloc(0);
 
 /** Parts below this are copied together: each alone takes more memory than its bytes. */
@@ -32,7 +34,19 @@ export class ByteQueue {
 
   /** The first `amount` bytes, or as many as there are. */
   get(amount: number): Buffer {
-    if (amount >= this.#length) return this.getAll();
+    return amount >= this.#length ? this.getAll() : join(this.#take(amount));
+  }
+
+  /** Moves the first bytes into `target` from `start` on, as many as there are and fit; gives their number. */
+  moveTo(target: Buffer, start: number): number {
+    const amount = Math.min(this.#length, target.length - start);
+    let at = start;
+    for (const part of this.#take(amount)) at += part.copy(target, at);
+    return at - start;
+  }
+
+  /** The first `amount` bytes, of at least so many. */
+  #take(amount: number): Buffer[] {
     const taken: Buffer[] = [];
     let missing = amount;
     let whole = 0;
@@ -45,7 +59,8 @@ export class ByteQueue {
     }
     this.#parts.splice(0, whole);
     this.#length -= amount;
-    return join(taken);
+    if (this.#length === 0) this.#block = null;
+    return taken;
   }
 
   /** Everything. */
@@ -68,9 +83,4 @@ export class ByteQueue {
     const length = this.#parts.at(-1)!.length + bytes.length;
     this.#parts[this.#parts.length - 1] = this.#block.subarray(this.#used - length, this.#used);
   }
-}
-
-function join(parts: Buffer[]): Buffer {
-  if (parts.length === 0) return EMPTY;
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }

@@ -9,8 +9,9 @@
  *  3. At most 256 KiB wait to be decoded; then the sender is paused.
  */
 
+import { join } from "../../core/bytes.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
-import type { DecodeError } from "../../core/errors.ts";
+import type { HTTPError } from "../../core/errors.ts";
 import { coderOf } from "./coders.ts";
 import { createDecoder, type DecodeOptions, type Decoder } from "./decoder.ts";
 
@@ -33,10 +34,10 @@ const EMPTY = Buffer.alloc(0);
 
 /** Who is told what comes of a {@link CollectingDecoder}: `onDecoded` or `onUndecodable` once, unless it is stopped. */
 export interface CollectingObserver {
-  /** The whole body, decoded. May be called during `end`. */
-  onDecoded(data: Buffer): void;
+  /** The whole body, decoded, in parts. May be called during `end`. */
+  onDecoded(parts: readonly Buffer[]): void;
   /** The data is broken, cut, or too large. The rest of it is not wanted. */
-  onUndecodable(error: DecodeError): void;
+  onUndecodable(error: HTTPError): void;
   /** There is room again, after `push` returned false. */
   onRoom(): void;
 }
@@ -95,7 +96,7 @@ export class CollectingDecoder {
     this.#patience?.cancel();
     const data = join(this.#held);
     const decoded = data.length === 0 ? EMPTY : decodeAtOnce(data, this.#codings, this.#options);
-    if (decoded !== null) this.#finish(decoded);
+    if (decoded !== null) this.#finish([decoded]);
     else this.#begin();
   }
 
@@ -114,7 +115,7 @@ export class CollectingDecoder {
     try {
       this.#decoder = createDecoder(this.#codings, this.#options);
     } catch (error) {
-      this.#fail(error as DecodeError);
+      this.#fail(error as HTTPError);
       return;
     }
     this.#run();
@@ -129,7 +130,7 @@ export class CollectingDecoder {
         // Until the decoder needs more input, or the end.
       }
     } catch (error) {
-      this.#fail(error as DecodeError);
+      this.#fail(error as HTTPError);
     } finally {
       this.#running = false;
     }
@@ -144,7 +145,7 @@ export class CollectingDecoder {
     if (this.#state === "done") return false;
     if (output.length > 0) this.#decoded.push(output);
     if (decoder.hasUnconsumedTail) return true;
-    if (last) this.#finish(join(this.#decoded));
+    if (last) this.#finish(this.#decoded);
     else if (this.#held.length === 0) this.#makeRoom();
     // More may have come, or the end, during this step.
     return !last && (this.#held.length > 0 || this.#hasEnded);
@@ -161,12 +162,12 @@ export class CollectingDecoder {
     this.#observer.onRoom();
   }
 
-  #finish(data: Buffer): void {
+  #finish(parts: readonly Buffer[]): void {
     this.stop();
-    this.#observer.onDecoded(data);
+    this.#observer.onDecoded(parts);
   }
 
-  #fail(error: DecodeError): void {
+  #fail(error: HTTPError): void {
     if (this.#state === "done") return;
     this.stop();
     this.#observer.onUndecodable(error);
@@ -193,8 +194,4 @@ export function decodeAtOnce(
   } catch {
     return null;
   }
-}
-
-function join(parts: Buffer[]): Buffer {
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }

@@ -1,6 +1,6 @@
 /** Content decoding of data that comes in pieces, with a bound on what comes out at a time. */
 
-import { DecodeError, InvalidArgumentError } from "../../core/errors.ts";
+import { DecodeError, type HTTPError, InvalidArgumentError } from "../../core/errors.ts";
 import { ByteInput, TruncatedError } from "./byte-input.ts";
 import { type Coder, coderOf, type Steps } from "./coders.ts";
 import type { Engine } from "./engine.ts";
@@ -9,6 +9,8 @@ import type { Engine } from "./engine.ts";
 export interface DecodeOptions {
   /** Most bytes that may come out in all; more is a `DecodeError`. Default: no limit. */
   readonly maxDecodedSize?: number | undefined;
+  /** What more is to fail with in place of that. */
+  readonly tooLarge?: (() => HTTPError) | undefined;
   /** Whether data that ends too early gives what it has instead of a `DecodeError`. Default false. */
   readonly allowTruncated?: boolean | undefined;
   /** Bytes that a stream decompresses at a time: what it may hold beyond what was asked for. Default 64 KiB. */
@@ -43,6 +45,7 @@ export function decodeFailure(codings: readonly string[], cause: unknown): Decod
 export class Decoder {
   readonly #codings: readonly string[];
   readonly #limit: number;
+  readonly #tooLarge: (() => HTTPError) | undefined;
   /** The coding applied last comes first. */
   readonly #stages: readonly Stage[];
   readonly #first: Stage;
@@ -50,13 +53,14 @@ export class Decoder {
   #produced = 0;
   /** All that can come out without more input has come out. */
   #hungry = true;
-  #failure: DecodeError | null = null;
+  #failure: HTTPError | null = null;
 
   /** As `createDecoder`. */
   constructor(codings: readonly string[], options: DecodeOptions = {}) {
     if (codings.length === 0) throw new InvalidArgumentError("a decoder needs at least one coding");
     this.#codings = codings;
     this.#limit = options.maxDecodedSize ?? Number.POSITIVE_INFINITY;
+    this.#tooLarge = options.tooLarge;
     this.#stages = codings.map((coding) => this.#stage(coding, options)).reverse();
     this.#first = this.#stages[0]!;
     this.#last = this.#stages.at(-1)!;
@@ -127,7 +131,8 @@ export class Decoder {
       length += output.length;
     }
     this.#produced += length;
-    if (this.#produced > this.#limit) throw this.#fail(tooLarge(this.#codings, this.#limit));
+    if (this.#produced > this.#limit)
+      throw this.#fail(this.#tooLarge?.() ?? tooLarge(this.#codings, this.#limit));
     if (this.#last.finished) this.close();
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts, length);
   }
@@ -153,7 +158,7 @@ export class Decoder {
     }
   }
 
-  #fail(failure: DecodeError): DecodeError {
+  #fail(failure: HTTPError): HTTPError {
     this.#failure = failure;
     this.close();
     return failure;

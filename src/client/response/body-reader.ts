@@ -5,8 +5,16 @@
 
 import { ByteQueue } from "../../body/response/byte-queue.ts";
 import { createDecoder, type Decoder } from "../../body/response/decode.ts";
-import { BodyUsedError, DecodeError, type ErrorFacts, HTTPError, IncompleteRead } from "../../core/errors.ts";
+import {
+  BodyUsedError,
+  DecodeError,
+  type ErrorFacts,
+  HTTPError,
+  IncompleteRead,
+  InvalidArgumentError,
+} from "../../core/errors.ts";
 import type { BodySource, Piece } from "./body-source.ts";
+import { detachedError } from "./caller-memory.ts";
 
 /** What is decoded at a time, however much the caller asks for: between two steps a read can be ended. */
 const STEP = 65_536;
@@ -31,6 +39,13 @@ export interface ReaderOptions {
   readonly facts?: ErrorFacts;
   /** Stack of the call that made the request, if somebody debugs. */
   readonly calledAt?: string | null;
+}
+
+/** Bytes that a read asks for; none, or less than none, means as many as there are. */
+export function sizeOf(amount: number | null | undefined): number {
+  if (amount === undefined || amount === null || amount < 0) return Number.POSITIVE_INFINITY;
+  if (Number.isInteger(amount) || amount === Number.POSITIVE_INFINITY) return amount;
+  throw new InvalidArgumentError(`an amount of bytes must be a whole number, not ${amount}`);
 }
 
 /** The reading side of one response. Its calls do not overlap: a read during another one is a `BodyUsedError`. */
@@ -90,6 +105,26 @@ export class BodyReader {
         // Until there is enough, or no more.
       }
       return this.#buffer.get(amount);
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  /**
+   * Writes into `target` from its start and gives the number of bytes. `fill`: all of it, less only at the end of the
+   * body; `some`: what is there or comes next; `whole`: as `fill`, for a body that is wanted to its end.
+   */
+  async readInto(target: Buffer, decode: boolean, extent: "fill" | "some" | "whole"): Promise<number> {
+    this.#begin(decode, extent !== "whole", "readInto");
+    const room = target.length;
+    let filled = 0;
+    try {
+      while (filled < room && (extent !== "some" || filled === 0)) {
+        if (this.#buffer.length === 0 && !(await this.#fill(Math.min(room - filled, STEP)))) break;
+        if (target.length !== room) throw detachedError("The buffer");
+        filled += this.#buffer.moveTo(target, filled);
+      }
+      return filled;
     } finally {
       this.#reading = false;
     }

@@ -20,3 +20,19 @@ export function memoryReader(data: Buffer, wireBytes: number): BodyReader {
   source.end(null, false);
   return new BodyReader(source, OPTIONS);
 }
+
+/** What `pieces` begin with: all up to the one that makes it more than `most` bytes, or that comes before an error. */
+export async function beginningOf(pieces: AsyncIterable<Buffer>, most: number): Promise<Buffer> {
+  const taken: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const piece of pieces) {
+      taken.push(piece);
+      size += piece.length;
+      if (size > most) break;
+    }
+  } catch {
+    // The error that the answer is for counts, not its body.
+  }
+  return Buffer.concat(taken);
+}

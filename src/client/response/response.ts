@@ -2,21 +2,17 @@
 
 import type { Readable } from "node:stream";
 import type { ConnectionInfo, Stream } from "../../connection/connection.ts";
-import {
-  BodyUsedError,
-  type HTTPError,
-  InvalidArgumentError,
-  ResponseError,
-  ResponseNotChunked,
-} from "../../core/errors.ts";
+import { type BufferTarget, writableBytes } from "../../core/bytes.ts";
+import { BodyUsedError, type HTTPError, ResponseError, ResponseNotChunked } from "../../core/errors.ts";
 import { HTTPHeaderDict } from "../../core/headers.ts";
 import { isRedirectStatus } from "../../policy/redirect.ts";
 import type { Retry } from "../../policy/retry.ts";
 import type { FieldLines, ResponseHead } from "../../protocol/response-head.ts";
 import { unwatch, watchForgotten } from "./abandoned.ts";
-import type { BodyReader } from "./body-reader.ts";
+import { type BodyReader, sizeOf } from "./body-reader.ts";
+import type { CallerMemory } from "./caller-memory.ts";
 import { decodeText } from "./charset.ts";
-import { memoryReader } from "./memory-body.ts";
+import { beginningOf, memoryReader } from "./memory-body.ts";
 import {
   type EventRecords,
   eventsOf,
@@ -117,9 +113,10 @@ export class HTTPResponse {
   }
 
   /** @internal The body that comes is wanted as a whole after all. */
-  async preload(): Promise<void> {
+  async preload(into: CallerMemory | null): Promise<void> {
     const reader = this.#reader!;
-    const data = await reader.readAll(this.#decodeContent);
+    const decode = this.#decodeContent;
+    const data = await (into === null ? reader.readAll(decode) : into.read(reader, decode));
     const { wireBytes, trailers } = reader.source;
     unwatch(reader);
     this.#reader = null;
@@ -130,22 +127,12 @@ export class HTTPResponse {
   /** @internal As `preload`, but a body that fails, or is larger than `most` bytes, is given up; what has come stays. */
   async preloadAtMost(most: number): Promise<void> {
     if (!this.#streamed) return;
-    const pieces: Buffer[] = [];
-    let size = 0;
-    try {
-      for await (const piece of this.stream()) {
-        pieces.push(piece);
-        size += piece.length;
-        if (size > most) break;
-      }
-    } catch {
-      // The error that the answer is for counts, not its body.
-    }
+    const data = await beginningOf(this.stream(), most);
     const { wireBytes, trailers } = this.#reader!.source;
     this.releaseConn();
     this.#reader = null;
     this.#streamed = false;
-    this.complete(Buffer.concat(pieces), wireBytes, trailers);
+    this.complete(data, wireBytes, trailers);
   }
 
   /** @internal Keeps the connection until `releaseConn` (urllib3's `release_conn=False`). */
@@ -285,6 +272,15 @@ export class HTTPResponse {
   }
 
   /**
+   * Fills `buffer` with the next bytes of the body, less of it only at the end; gives their number, 0 at the end (urllib3's
+   * `readinto`). Rejects as `read`; with `InvalidArgumentError` for what cannot be written to.
+   */
+  async readInto(buffer: BufferTarget, options: ReadOptions = {}): Promise<number> {
+    const target = writableBytes(buffer, "The buffer of readInto()");
+    return await this.#readable().readInto(target, this.#decodes(options), "fill");
+  }
+
+  /**
    * The body in pieces of `chunkSize` bytes (default 65_536), the last one shorter; of a chunked body as they come,
    * none longer than that. Breaking off leaves the rest for another way of reading.
    */
@@ -355,7 +351,11 @@ export class HTTPResponse {
 
   /** The body as a web stream of bytes, always the same one. Cancelling it closes the response. */
   get body(): WebStream {
-    this.#body ??= webStream({ read1: (amount) => this.read1(amount), close: () => this.close() });
+    this.#body ??= webStream({
+      read1: (amount) => this.read1(amount),
+      readInto: async (view) => await this.#readable().readInto(view, this.#decodeContent, "some"),
+      close: () => this.close(),
+    });
     return this.#body;
   }
 
@@ -436,10 +436,3 @@ export class HTTPResponse {
 }
 
 const RECEIVED: HTTPResponseInit = {};
-
-/** Bytes that a read asks for; none, or less than none, means as many as there are. */
-function sizeOf(amount: number | null | undefined): number {
-  if (amount === undefined || amount === null || amount < 0) return Number.POSITIVE_INFINITY;
-  if (Number.isInteger(amount) || amount === Number.POSITIVE_INFINITY) return amount;
-  throw new InvalidArgumentError(`an amount of bytes must be a whole number, not ${amount}`);
-}

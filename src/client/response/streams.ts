@@ -13,24 +13,31 @@ export interface ReadableBody {
   close(): void;
 }
 
+/** What a stream for BYOB readers is made over. */
+export interface WritableInto extends ReadableBody {
+  /** What is there or comes next, into `view` as far as it fits; gives the number of bytes, 0 at the end. */
+  readInto(view: Buffer): Promise<number>;
+}
+
 /** Read at once where the reader names no amount. */
 const STEP = 65_536;
 
-/** A byte stream, for BYOB readers too; cancelling it closes the body. */
-export function webStream(body: ReadableBody): WebStream {
+/** A byte stream; a BYOB reader's view is written to. Cancelling it closes the body. */
+export function webStream(body: WritableInto): WebStream {
   return new ReadableStream({
     type: "bytes",
     async pull(controller) {
       const request = controller.byobRequest;
       const view = request?.view as Uint8Array | null | undefined;
-      const bytes = await body.read1(view?.byteLength ?? STEP);
-      if (bytes.length === 0) {
-        controller.close();
-        request?.respond(0);
-      } else if (request && view) {
-        new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(bytes);
-        request.respond(bytes.length);
-      } else controller.enqueue(new Uint8Array(bytes));
+      if (request && view) {
+        const length = await body.readInto(Buffer.from(view.buffer, view.byteOffset, view.byteLength));
+        if (length === 0) controller.close();
+        request.respond(length);
+        return;
+      }
+      const bytes = await body.read1(STEP);
+      if (bytes.length === 0) controller.close();
+      else controller.enqueue(new Uint8Array(bytes));
     },
     cancel: () => body.close(),
   });

@@ -1,6 +1,7 @@
 /** Puts the body of an answer where it is wanted: collected in one buffer, in place where that pays, or given away in parts. */
 
 import { BodyCollector, copyOf } from "../collector.ts";
+import type { Exchange } from "../connection.ts";
 
 /**
  * Bytes read at once of a streamed body of known length, straight into what the receiver gets. Larger ones are a little
@@ -12,6 +13,9 @@ const STREAMED_READ = Number.parseInt(process.versions.node, 10) >= 24 ? 32_768 
 const SMALLEST_STREAMED_READ = 16_384;
 
 const NO_BODY = Buffer.alloc(0);
+
+/** What is wanted of the body. */
+type Wish = Pick<Exchange, "collect" | "into">;
 
 /** The body of one answer after another. */
 export class AnswerBody {
@@ -25,10 +29,10 @@ export class AnswerBody {
    * Where the kernel is to put the next bytes; `null`: anywhere. `remaining`: bytes still to come of a body, or a chunk,
    * of known length, else 0; `length`: of the whole body, `null` where unknown.
    */
-  readInto(remaining: number, collect: boolean, length: number | null): Buffer | null {
+  readInto(remaining: number, wish: Wish | null, length: number | null): Buffer | null {
     if (remaining === 0) this.#direct = null;
-    else if (collect) {
-      this.#collector ??= new BodyCollector(length);
+    else if (wish?.collect) {
+      this.#collector ??= new BodyCollector(length, wish.into);
       this.#direct = this.#collector.rest();
     } else if (remaining < SMALLEST_STREAMED_READ) this.#direct = null;
     else this.#direct = streamedBuffer(this.#direct, Math.min(remaining, STREAMED_READ));
@@ -54,12 +58,12 @@ export class AnswerBody {
   }
 
   /** Takes a copy of `bytes[start, end)`: mostly all of the body. */
-  collect(bytes: Buffer, start: number, end: number, length: number | null): void {
-    if (this.#collector === null && length === end - start) {
+  collect(bytes: Buffer, start: number, end: number, length: number | null, into: Buffer | null): void {
+    if (this.#collector === null && length === end - start && into === null) {
       this.#whole = copyOf(bytes, start, end);
       return;
     }
-    this.#collector ??= new BodyCollector(length);
+    this.#collector ??= new BodyCollector(length, into);
     this.#collector.add(bytes, start, end);
   }
 

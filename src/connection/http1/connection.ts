@@ -247,7 +247,7 @@ export class Http1Connection
   }
 
   readInto(): Buffer | null {
-    return this.#body.readInto(this.#parser.remaining, this.#exchange?.collect ?? false, this.bodyLength);
+    return this.#body.readInto(this.#parser.remaining, this.#exchange, this.bodyLength);
   }
 
   // SendOwner
@@ -310,7 +310,7 @@ export class Http1Connection
   onBody(bytes: Buffer, start: number, end: number): void {
     const exchange = this.#exchange;
     if (exchange === null) return;
-    if (exchange.collect) this.#body.collect(bytes, start, end, this.bodyLength);
+    if (exchange.collect) this.#body.collect(bytes, start, end, this.bodyLength, exchange.into);
     else this.#give(Buffer.from(bytes.subarray(start, end)), this.#parser.chunkEnded);
   }
 

@@ -159,7 +159,7 @@ export class Http2Stream extends H2Stream implements Stream, BodyFacts, ReadWatc
     if (exchange === null) return;
     this.touch();
     if (exchange.collect) {
-      this.#collect(bytes, start, end);
+      this.#collect(bytes, start, end, exchange.into);
       this.#host.consumed(this, end - start);
     } else if (this.#paused) this.#keep(bytes, start, end);
     else this.#deliver(copyOf(bytes, start, end), end - start);
@@ -220,13 +220,13 @@ export class Http2Stream extends H2Stream implements Stream, BodyFacts, ReadWatc
     this.#continueTimer = null;
   }
 
-  #collect(bytes: Buffer, start: number, end: number): void {
+  #collect(bytes: Buffer, start: number, end: number, into: Buffer | null): void {
     if (this.#collector === null) {
-      if (this.expected === end - start) {
+      if (this.expected === end - start && into === null) {
         this.#whole = copyOf(bytes, start, end);
         return;
       }
-      this.#collector = new BodyCollector(this.bodyLength);
+      this.#collector = new BodyCollector(this.bodyLength, into);
     }
     this.#collector.add(bytes, start, end);
   }

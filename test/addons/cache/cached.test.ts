@@ -212,6 +212,7 @@ describe("what is kept, and what is not", () => {
     assert.deepEqual(await get(cache), ["miss", "body"]);
     assert.deepEqual(await get(cache), ["miss", "body"]);
     assert.equal(await kept("max-age=60", { decodeContent: false }), false);
+    assert.equal(await kept("max-age=60", { into: new Uint8Array(10) }), false);
   });
 
   it("a store that fails costs a warning, not the request", async () => {
@@ -356,6 +357,12 @@ describe("over a manager", () => {
         let size = 0;
         for (let part = await response.read1(); part.length > 0; part = await response.read1())
           size += part.length;
+        return size;
+      },
+      readInto: async (response) => {
+        let size = 0;
+        const memory = new Uint8Array(7000);
+        for (let length = 1; length > 0; size += length) length = await response.readInto(memory);
         return size;
       },
       text: async (response) => (await response.text()).length,

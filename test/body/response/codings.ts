@@ -2,6 +2,7 @@
 
 import * as zlib from "node:zlib";
 import { CollectingDecoder, type DecodeOptions } from "../../../src/body/response/decode.ts";
+import { join } from "../../../src/core/bytes.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 
 interface ZstdModule {
@@ -73,9 +74,9 @@ export function decodeWhole(
 ): Buffer | Promise<Buffer> {
   let decoded: Buffer | null = null;
   const outcome = new Promise<Buffer>((resolve, reject) => {
-    const onDecoded = (body: Buffer): void => {
-      decoded = body;
-      resolve(body);
+    const onDecoded = (parts: readonly Buffer[]): void => {
+      decoded = join(parts);
+      resolve(decoded);
     };
     const observer = { onDecoded, onUndecodable: reject, onRoom: () => {} };
     const decoder = new CollectingDecoder(codings, options, observer, systemClock);

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as zlib from "node:zlib";
 import { CollectingDecoder, type DecodeOptions } from "../../../src/body/response/decode.ts";
-import type { DecodeError } from "../../../src/core/errors.ts";
+import { join } from "../../../src/core/bytes.ts";
+import type { HTTPError } from "../../../src/core/errors.ts";
 import { settle, VirtualClock } from "../../kit/clock.ts";
 import { ENCODERS, encodeChain, gzipWithFullHeader, sampleText } from "./codings.ts";
 
@@ -14,7 +15,7 @@ class Run {
   readonly clock = new VirtualClock();
   readonly decoder: CollectingDecoder;
   data: Buffer | null = null;
-  error: DecodeError | null = null;
+  error: HTTPError | null = null;
   rooms = 0;
   calls = 0;
   readonly outcome: Promise<void>;
@@ -27,13 +28,13 @@ class Run {
     });
   }
 
-  onDecoded(data: Buffer): void {
-    this.data = data;
+  onDecoded(parts: readonly Buffer[]): void {
+    this.data = join(parts);
     this.calls++;
     this.#done();
   }
 
-  onUndecodable(error: DecodeError): void {
+  onUndecodable(error: HTTPError): void {
     this.error = error;
     this.calls++;
     this.#done();

@@ -66,6 +66,7 @@ class Bench implements ConnectionOwner {
       body: null,
       persistent: true,
       collect: true,
+      into: null,
       readTimeout: Number.POSITIVE_INFINITY,
       expectContinue: false,
       parks: false,
@@ -143,6 +144,41 @@ describe("one exchange after another", () => {
       for (let i = 0; i < 2000 && bench.body === null; i++) await settle();
       assert.ok(bench.body?.equals(Buffer.from(text)), `pieces of ${chunkSize}`);
       assert.deepEqual(bench.log, ["head 200", "idle", "end long"]);
+    }
+  });
+
+  it("collects into the caller's memory, whatever the framing and wherever the answer is cut", async () => {
+    const answers = [
+      [`${OK}Content-Length: 10\r\n\r\n0123456789`, ""],
+      [`${OK}Transfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n`, "\r\n"],
+    ] as const;
+    for (const [answer, end] of answers) {
+      for (let cut = 1; cut < answer.length; cut++) {
+        const bench = new Bench();
+        const memory = Buffer.alloc(14, "-");
+        bench.send({ into: memory.subarray(1, 12) });
+        await bench.answer(answer.slice(0, cut));
+        await bench.answer(answer.slice(cut));
+        assert.deepEqual(bench.log, ["head 200", "idle", `end 0123456789${end}`], `cut at ${cut}`);
+        assert.equal(String(memory), "-0123456789---");
+        assert.equal(bench.body!.buffer, memory.buffer);
+      }
+    }
+  });
+
+  it("reads a long body straight into the caller's memory, and nothing after it", async () => {
+    const text = "x".repeat(100_000);
+    for (const chunkSize of [1000, 65_536, 7]) {
+      const bench = new Bench({ server: { chunkSize } });
+      const into = Buffer.alloc(100_010, "-");
+      bench.send({ into });
+      await bench.answer(`${OK}Content-Length: ${text.length}\r\n\r\n${text}`);
+      for (let i = 0; i < 2000 && bench.body === null; i++) await settle();
+      assert.equal(bench.body!.buffer, into.buffer);
+      assert.equal(String(into), `${text}----------`);
+      bench.send();
+      await bench.answer(`${OK}Content-Length: 2\r\n\r\nok`);
+      assert.equal(String(into), `${text}----------`);
     }
   });
 

@@ -20,6 +20,7 @@ export class Sent implements Exchange {
   expectContinue = false;
   persistent = true;
   collect = true;
+  into: Exchange["into"] = null;
   parks = false;
   readTimeout: number = Number.POSITIVE_INFINITY;
   head: RequestHead;
