@@ -6,9 +6,9 @@ import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import tls from "node:tls";
 import { type HTTPError, PoolManager, type PoolManagerOptions } from "../../src/index.ts";
-import { FieldDecoder } from "../../src/protocol/h2/field-decoder.ts";
 import { makeAuthority } from "../kit/certificates.ts";
 import * as h2 from "../kit/h2-frames.ts";
+import { serveFrames } from "../kit/h2-service.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 
 leakGate();
@@ -114,27 +114,9 @@ const SCENARIOS: Record<string, readonly [(id: number) => Uint8Array | Uint8Arra
 
 /** Serves the scenarios: the path of a request names one. */
 function serve(socket: tls.TLSSocket): void {
-  const decoder = new FieldDecoder(65_536);
-  let bytes = Buffer.alloc(0);
-  let preface = false;
-  socket.on("error", () => socket.destroy());
-  socket.write(h2.settings([3, 100]));
-  socket.on("data", (more: Buffer) => {
-    bytes = Buffer.concat([bytes, more]);
-    if (!preface) {
-      if (bytes.length < 24) return;
-      preface = true;
-      bytes = bytes.subarray(24);
-    }
-    const { frames, rest } = h2.readFrames(bytes);
-    bytes = Buffer.from(rest);
-    for (const { type, flags, id, payload } of frames) {
-      if (type === 4 && (flags & 1) === 0) socket.write(h2.settingsAck());
-      if (type !== 1) continue;
-      const path = /:path: (.*)\r\n/.exec(decoder.decode(payload, 0, payload.length).text)![1]!;
-      const sent = SCENARIOS[path]![0](id);
-      for (const piece of Array.isArray(sent) ? sent : [sent]) if (!socket.destroyed) socket.write(piece);
-    }
+  serveFrames(socket, (id, path) => {
+    const sent = SCENARIOS[path]![0](id);
+    for (const piece of Array.isArray(sent) ? sent : [sent]) if (!socket.destroyed) socket.write(piece);
   });
 }
 

@@ -106,6 +106,7 @@ http {
     ${tls}
     root ${folder}/www;
     location /upload { return 200 "taken"; }
+    location /say/ { return 200 "$request_uri"; }
   }
 }
 `,

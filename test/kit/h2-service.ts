@@ -1,0 +1,34 @@
+/** The server's half of HTTP/2 on a socket, in the hands of a test: it hears of requests, and writes the frames itself. */
+
+import type { Duplex } from "node:stream";
+import { FieldDecoder } from "../../src/protocol/h2/field-decoder.ts";
+import * as h2 from "./h2-frames.ts";
+
+const PREFACE_SIZE = 24;
+
+/** Hears of the requests that have come: the stream's id, and its path. */
+export type OnRequest = (id: number, path: string) => void;
+
+/** Says SETTINGS, acknowledges the client's, and tells `onRequest` of each HEADERS. Bodies and windows are not heeded. */
+export function serveFrames(socket: Duplex, onRequest: OnRequest): void {
+  const decoder = new FieldDecoder(65_536);
+  let bytes: Uint8Array = Buffer.alloc(0);
+  let preface = false;
+  socket.on("error", () => socket.destroy());
+  socket.write(h2.settings([3, 100]));
+  socket.on("data", (more: Buffer) => {
+    bytes = Buffer.concat([bytes, more]);
+    if (!preface) {
+      if (bytes.length < PREFACE_SIZE) return;
+      preface = true;
+      bytes = bytes.subarray(PREFACE_SIZE);
+    }
+    const { frames, rest } = h2.readFrames(Buffer.from(bytes));
+    bytes = rest;
+    for (const { type, flags, id, payload } of frames) {
+      if (type === 4 && (flags & 1) === 0) socket.write(h2.settingsAck());
+      if (type !== 1) continue;
+      onRequest(id, /:path: (.*)\r\n/.exec(decoder.decode(payload, 0, payload.length).text)![1]!);
+    }
+  });
+}
