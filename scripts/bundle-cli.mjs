@@ -1,4 +1,7 @@
-/** `cli/src/` -> `cli/dist/urlpool.js`, one file: parts that a command does not need are loaded, but not run. */
+/**
+ * `cli/src/` -> `cli/dist/urlpool.js`, and a file for each part that only some commands need: `--version` and `--help`
+ * load neither the library nor the rest of the command.
+ */
 
 import { rmSync } from "node:fs";
 import { build } from "esbuild";
@@ -6,8 +9,9 @@ import { build } from "esbuild";
 rmSync("cli/dist", { recursive: true, force: true });
 await build({
   entryPoints: ["cli/src/urlpool.ts"],
-  outfile: "cli/dist/urlpool.js",
+  outdir: "cli/dist",
   bundle: true,
+  splitting: true,
   platform: "node",
   format: "esm",
   target: "node20.19",

@@ -48,7 +48,7 @@ describe("npm pack", () => {
       ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"],
       /^dist\/.*\.(c?js|d\.c?ts)$/,
     ],
-    ["cli", ["README.md", "package.json"], /^dist\/.*\.js$/],
+    ["cli", ["LICENSE", "README.md", "package.json"], /^dist\/.*\.js$/],
   ] as const) {
     it(`of ${folder} holds what its package.json points to, and nothing that users have no use for`, () => {
       const files = packed(folder);

@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 /** The binary: arguments in, exit code out. */
 
+import module from "node:module";
 import { EXIT } from "./failure.ts";
-import { main } from "./main.ts";
+
+// From Node 22.1 on: the compiled code of earlier starts.
+(module as { enableCompileCache?: () => void }).enableCompileCache?.();
 
 // A reader that goes away early (`| head`) is no crash.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -10,4 +13,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(EXIT.write);
 });
 
+const { main } = await import("./main.ts");
 process.exitCode = await main(process.argv.slice(2));
