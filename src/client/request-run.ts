@@ -343,10 +343,11 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
     return this.plan.call.settings.preloadContent && this.#attempt!.source !== null;
   }
 
-  /** The next attempt shall find the connection free, if it can be had soon. */
+  /** The next attempt shall find the connection free, if it can be had soon; and what ends the request ends its rest. */
   async passOver(response: HTTPResponse): Promise<void> {
     response.releaseConn();
-    if (this.wantsWhole) await this.#attempt!.source!.settled();
+    const { source } = this.#attempt!;
+    if (source !== null) await source.settled();
   }
 
   backOff(): Promise<void> {

@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
-import { DecodeError, HTTPConnectionPool, IncompleteRead, Retry } from "../../src/index.ts";
+import { ClosedPoolError, DecodeError, HTTPConnectionPool, IncompleteRead, Retry } from "../../src/index.ts";
 import { startHttp } from "../kit/http-origin.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 import { startOrigin } from "../kit/origin.ts";
+import { script, World } from "../kit/world.ts";
 
 leakGate();
 
@@ -113,6 +114,41 @@ describe("answers that are passed over", () => {
     await assert.rejects(asked, (reason) => reason === "enough");
     assert.equal(pool.numBusy, 0);
   });
+});
+
+describe("connections of answers that were passed over", () => {
+  for (const preloadContent of [true, false]) {
+    const whole = preloadContent ? "a whole body" : "a streamed body";
+    const location = "HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 5\r\n\r\n";
+
+    it(`destroy() left one open whose rest was being thrown away, by a request for ${whole}`, async () => {
+      using world = new World();
+      world.host("a.test", script(`${location}x`));
+      const manager = world.manager();
+      const asked = world.failure(manager.request("GET", "http://a.test/", { preloadContent }));
+      await world.rest();
+      await manager.destroy();
+      assert.deepEqual([manager.stats().openConnections, world.open.length], [0, 0]);
+      assert.ok((await asked) instanceof ClosedPoolError);
+    });
+
+    it(`they are free for the next attempt of a request for ${whole}`, async () => {
+      using world = new World();
+      const there = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+      world.host(
+        "a.test",
+        script(async (connection) => {
+          await connection.send(`${location}x`);
+          await world.sleep(20);
+          await connection.send("rest");
+        }, there),
+      );
+      const manager = world.manager();
+      const response = await world.run(manager.request("GET", "http://a.test/", { preloadContent }));
+      assert.equal(await response.text(), "ok");
+      assert.equal(world.connections.length, 1);
+    });
+  }
 });
 
 describe("codings that cannot be undone", () => {
