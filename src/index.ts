@@ -37,7 +37,7 @@ export type { AttemptRequest, AttemptResponse, OnRequest, OnResponse } from "./c
 export * from "./client/options.ts";
 export type { ProxyConfig, ProxyFunction, ProxyUrl, SocksOptions } from "./client/proxy.ts";
 export { RequestMethods } from "./client/request-methods.ts";
-export type { EventRecords, RecordOptions, Records } from "./client/response/records.ts";
+export type { EventOptions, EventRecords, RecordOptions, Records } from "./client/response/records.ts";
 export {
   HTTPResponse,
   type HTTPResponseInit,

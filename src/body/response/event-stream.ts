@@ -27,7 +27,7 @@ export const MAX_EVENT = 1_048_576;
 /** Parses an event stream. */
 export class EventStreamParser implements RecordParser<ServerSentEvent> {
   /** For the Last-Event-ID of a reconnection; empty where there is none. */
-  lastEventId: string = "";
+  lastEventId: string;
   /** The server's reconnection time in ms; `null` until it sets one. */
   retry: number | null = null;
   readonly #maxSize: number;
@@ -39,9 +39,10 @@ export class EventStreamParser implements RecordParser<ServerSentEvent> {
   #id: string | null = null;
   #retry: number | null = null;
 
-  /** `maxSize`: most bytes of an event; more is a `ProtocolError`. */
-  constructor(maxSize: number = MAX_EVENT) {
+  /** `maxSize`: most bytes of an event; more is a `ProtocolError`. `lastEventId`: of the connection before. */
+  constructor(maxSize: number = MAX_EVENT, lastEventId: string = "") {
     this.#maxSize = maxSize;
+    this.lastEventId = lastEventId;
     this.#lines = new LineSplitter(maxSize, true);
   }
 

@@ -12,6 +12,12 @@ export interface RecordOptions {
   readonly maxSize?: number | undefined;
 }
 
+/** Options of `events`. */
+export interface EventOptions extends RecordOptions {
+  /** What was sent as Last-Event-ID: events without an id of their own have this one. Default: none. */
+  readonly lastEventId?: string | undefined;
+}
+
 /** What is needed of a response. */
 export interface RecordSource extends AsyncIterable<Buffer> {
   readonly method: string;
@@ -32,6 +38,7 @@ export class Records<T> implements AsyncIterableIterator<T> {
   #ready: T[] = [];
   #next = 0;
   #over = false;
+  #left = false;
 
   constructor(response: RecordSource, parser: RecordParser<T>, convert: Convert | null) {
     this.#response = response;
@@ -45,17 +52,22 @@ export class Records<T> implements AsyncIterableIterator<T> {
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
+    if (this.#left) return Promise.resolve({ done: true, value: undefined });
     if (this.#next === this.#ready.length) return this.#read();
     return Promise.resolve({ done: false, value: this.#ready[this.#next++]! });
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {
     this.#over = true;
-    this.#ready = [];
-    this.#next = 0;
+    this.#left = true;
     // A generator that waits for a piece would first wait for it to come.
     this.#response.releaseConn();
     return { done: true, value: undefined };
+  }
+
+  /** The record that was handed out last, if others of its piece were not. */
+  protected get lastOfMore(): T | undefined {
+    return this.#next < this.#ready.length ? this.#ready[this.#next - 1] : undefined;
   }
 
   async #read(): Promise<IteratorResult<T, undefined>> {
@@ -90,9 +102,9 @@ export class EventRecords extends Records<ServerSentEvent> {
     this.#parser = parser;
   }
 
-  /** Id of the last event, for the Last-Event-ID of a reconnection; empty where there is none. */
+  /** Id of the last event that was handed out, for the Last-Event-ID of a reconnection; empty where there is none. */
   get lastEventId(): string {
-    return this.#parser.lastEventId;
+    return this.lastOfMore?.id ?? this.#parser.lastEventId;
   }
 
   /** The server's reconnection time in ms; `null` until it sets one. */
@@ -113,7 +125,7 @@ export function jsonLinesOf<T>(response: RecordSource, { maxSize }: RecordOption
 }
 
 /** The body of `response` as server-sent events. Throws `ProtocolError` if its Content-Type is another. */
-export function eventsOf(response: RecordSource, { maxSize }: RecordOptions): EventRecords {
+export function eventsOf(response: RecordSource, { maxSize, lastEventId }: EventOptions): EventRecords {
   const type = response.headers.get("content-type");
   if (!/^[\t ]*text\/event-stream[\t ]*(;|$)/i.test(type ?? "")) {
     response.releaseConn();
@@ -121,5 +133,5 @@ export function eventsOf(response: RecordSource, { maxSize }: RecordOptions): Ev
     const text = `The answer (status ${status}) is ${type ?? "of no Content-Type"}, not text/event-stream`;
     throw new ProtocolError(text, { phase: "body" }).describe(method === "" ? {} : { method, url });
   }
-  return new EventRecords(response, new EventStreamParser(maxSize));
+  return new EventRecords(response, new EventStreamParser(maxSize, lastEventId));
 }

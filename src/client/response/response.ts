@@ -14,6 +14,7 @@ import type { CallerMemory } from "./caller-memory.ts";
 import { decodeText } from "./charset.ts";
 import { beginningOf, memoryReader } from "./memory-body.ts";
 import {
+  type EventOptions,
   type EventRecords,
   eventsOf,
   jsonLinesOf,
@@ -345,7 +346,7 @@ export class HTTPResponse {
    * The body as server-sent events. Throws `ProtocolError` unless it is text/event-stream. The read timeout counts between
    * pieces: a request for a quiet stream sets `timeout: { read: null }`.
    */
-  events(options: RecordOptions = {}): EventRecords {
+  events(options: EventOptions = {}): EventRecords {
     return eventsOf(this, options);
   }
 

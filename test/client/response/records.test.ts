@@ -151,6 +151,34 @@ describe("events", () => {
     assert.equal(events.lastEventId, "1");
   });
 
+  it("the last id was that of an event that the caller had not seen, when it left the loop", async () => {
+    const headers = { "Content-Type": "text/event-stream" };
+    const events = (ids: string[]): string => ids.map((id) => `id: ${id}\ndata: x\n\n`).join("");
+    const response = new HTTPResponse({ headers, body: `${events(["1", "2", "3"])}id: 4\n\n` });
+    const stream = response.events();
+    for await (const { id } of stream) if (id === "2") break;
+    assert.equal(stream.lastEventId, "2");
+    assert.deepEqual(await stream.next(), { done: true, value: undefined });
+    const whole = new HTTPResponse({ headers, body: `${events(["1"])}id: 4\n\n` }).events();
+    await all(whole);
+    assert.equal(whole.lastEventId, "4");
+  });
+
+  it("events have the id of the connection before, until there is another", async () => {
+    const headers = { "Content-Type": "text/event-stream" };
+    const stream = new HTTPResponse({ headers, body: "data: a\n\nid: 8\ndata: b\n\n" }).events({
+      lastEventId: "7",
+    });
+    assert.equal(stream.lastEventId, "7");
+    assert.deepEqual(
+      (await all(stream)).map(({ id }) => id),
+      ["7", "8"],
+    );
+    const reset = new HTTPResponse({ headers, body: "id\n\n" }).events({ lastEventId: "7" });
+    await all(reset);
+    assert.equal(reset.lastEventId, "");
+  });
+
   it("another Content-Type is refused, and the connection given back", async () => {
     for (const type of ["text/html", "text/event-streams", null]) {
       const headers: Record<string, string> = type === null ? {} : { "Content-Type": type };
