@@ -8,6 +8,7 @@
  *  4. An answer whose status asks for another try gets one, if `Retry` says so.
  */
 
+import type { Payload } from "../body/request/encode.ts";
 import type { Clock } from "../core/clock.ts";
 import { HTTPError, MaxRetryError, ProtocolError, UnrewindableBodyError } from "../core/errors.ts";
 import type { AttemptMessage } from "../core/trace.ts";
@@ -41,11 +42,15 @@ export class RequestPlan {
   /** The next hop, while its pool is being chosen. */
   nextHop: Promise<Destination> | null = null;
   /** Attempts begun so far. */
-  attempts: number = 0;
+  attempts: number;
   /** Why the next attempt is made. */
   reason: AttemptMessage["reason"] = "first";
   /** ms before the next attempt. */
   wait: number = 0;
+  /** Of the jar, for the next attempt. */
+  cookies: string = "";
+  /** What `makeBody` gave last. */
+  made: Payload | null = null;
   readonly #router: Router;
   readonly #clock: Clock;
   readonly #startedAt: number;
@@ -53,8 +58,15 @@ export class RequestPlan {
   #challenged = false;
 
   /** Throws what makes the hop unreachable. */
-  constructor(call: RequestSpec, hop: Destination | PendingDestination, router: Router, startedAt: number) {
+  constructor(
+    call: RequestSpec,
+    hop: Destination | PendingDestination,
+    router: Router,
+    startedAt: number,
+    attempts: number,
+  ) {
     this.call = call;
+    this.attempts = attempts;
     this.retries = call.settings.retries;
     this.#router = router;
     this.#clock = router.shared.clock;
@@ -92,7 +104,6 @@ export class RequestPlan {
   mayPassOver(response: HTTPResponse): boolean {
     const { redirect, releaseConn } = this.call.settings;
     const { status } = response;
-    if (status < 300 && !this.retries.statusForcelist.has(status)) return false;
     if (releaseConn === false) return false;
     try {
       if (redirect && isRedirectStatus(status)) return isRedirect(status, locationOf(response));

@@ -10,11 +10,10 @@
  */
 
 import { AsyncResource } from "node:async_hooks";
-import type { Payload } from "../body/request/encode.ts";
 import { sourceError } from "../connection/upload-source.ts";
 import type { Clock } from "../core/clock.ts";
 import { HTTPError } from "../core/errors.ts";
-import { type RequestStartMessage, trace } from "../core/trace.ts";
+import { type AttemptMessage, type RequestStartMessage, trace } from "../core/trace.ts";
 import { ListNode } from "../pool/linked-list.ts";
 import { Attempt, type AttemptContext, type Settler } from "./attempt.ts";
 import { type CookieJarLike, cookiesFor, keepCookies, siteContext, withCookies } from "./cookies.ts";
@@ -34,6 +33,7 @@ import { RequestPlan, type Router } from "./request-plan.ts";
 import { callSite } from "./response/abandoned.ts";
 import type { HTTPResponse } from "./response/response.ts";
 import { Stopwatch } from "./response/timings.ts";
+import type { CallSettings } from "./settings.ts";
 
 export type { Router } from "./request-plan.ts";
 
@@ -48,9 +48,21 @@ export function runRequest(
   hop: Destination | PendingDestination,
   router: Router,
 ): Promise<HTTPResponse> {
-  return new Promise((resolve, reject) => {
-    new RequestRun(call, hop, router, resolve, reject).start();
-  });
+  const promise = new Promise<HTTPResponse>(keepSettlers);
+  const resolve = resolveLast;
+  const reject = rejectLast;
+  resolveLast = rejectLast = ignore;
+  new RequestRun(call, hop, router, resolve, reject).start();
+  return promise;
+}
+
+let resolveLast: (response: HTTPResponse) => void = ignore;
+let rejectLast: (error: unknown) => void = ignore;
+
+/** One function for all requests, instead of a closure for each. */
+function keepSettlers(resolve: (response: HTTPResponse) => void, reject: (error: unknown) => void): void {
+  resolveLast = resolve;
+  rejectLast = reject;
 }
 
 /** The whole way. `first`: what comes of an attempt that was made already. */
@@ -95,14 +107,15 @@ function ignore(): void {}
 class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable {
   readonly id: number = ++lastId;
   readonly calledAt: string | null = callSite(runRequest);
-  readonly plan: RequestPlan;
-  readonly #router: Router;
   readonly clock: Clock;
+  readonly #router: Router;
   readonly #startedAt: number;
-  /** What the caller asked for: hops to other sites are not his. */
-  readonly #firstUrl: string;
-  /** Of the jar, for the next attempt. */
-  #cookies = "";
+  /** What the caller asked for. */
+  readonly #call: RequestSpec;
+  /** Where he wants it to go first. */
+  readonly #hop: Destination | PendingDestination;
+  /** Most requests need none: see `plan`. */
+  #plan: RequestPlan | null = null;
   readonly #guard: Guard | null;
   /** Where the caller's functions run; `null` where there are none. */
   readonly #context: AsyncResource | null;
@@ -113,8 +126,6 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
   /** Why the request was stopped. */
   #stopped: { readonly reason: unknown } | null = null;
   #ended = false;
-  /** What `makeBody` gave last. */
-  #made: Payload | null = null;
   #resolve: (response: HTTPResponse) => void;
   #reject: (error: unknown) => void;
 
@@ -131,10 +142,10 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
     this.#resolve = resolve;
     this.#reject = reject;
     this.#router = router;
+    this.#call = call;
+    this.#hop = hop;
     this.clock = router.shared.clock;
     this.#startedAt = this.clock.now();
-    this.plan = new RequestPlan(call, hop, router, this.#startedAt);
-    this.#firstUrl = hop.url;
     this.#context = hasCallersCode(call) ? new AsyncResource("urlpool.request") : null;
     retries.budget?.recordRequest();
     if (call.source !== null) this.#own(call.source);
@@ -145,27 +156,35 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
   start(): void {
     this.#router.shared.begin(this);
     if (trace.requestStart.hasSubscribers) trace.requestStart.publish(this.#facts());
-    if (this.plan.nextHop !== null || this.#needsBody || this.plan.call.settings.cookieJar !== null) {
+    const { makeBody, settings } = this.#call;
+    if ("chosen" in this.#hop || makeBody !== null || settings.cookieJar !== null) {
       this.#walkOn(null);
       return;
     }
     try {
       this.check();
-      this.#makeRequest();
-      this.#newAttempt().run(this);
+      this.#makeRequest(this.#call, this.#hop);
+      this.#newAttempt(1, settings, "first", this.#startedAt).run(this);
     } catch (error) {
       this.failed(error);
     }
+  }
+
+  /** What the first attempt comes to may need: most requests end with that, and without one. */
+  get plan(): RequestPlan {
+    const begun = this.#attempt === null ? 0 : 1;
+    this.#plan ??= new RequestPlan(this.#call, this.#hop, this.#router, this.#startedAt, begun);
+    return this.#plan;
   }
 
   // Of the first attempt
 
   arrived(response: HTTPResponse): void {
     const { status } = response;
-    const { retries } = this.plan;
+    const { retries, onResponse } = this.#call.settings;
     const plain = status >= 200 && status < 300 && !retries.statusForcelist.has(status);
     // A hook may throw: that is the way on for what fails.
-    if (!plain || this.wantsWhole || this.plan.call.settings.onResponse !== null) {
+    if (!plain || this.wantsWhole || onResponse !== null) {
       this.#walkOn(Promise.resolve(response));
       return;
     }
@@ -226,18 +245,15 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
     const { plan } = this;
     if (plan.nextHop !== null) plan.enter(await this.#unlessStopped(plan.nextHop));
     if (plan.call.settings.cookieJar !== null) await this.#askJar(plan.call.settings.cookieJar);
-    if (this.#needsBody) await this.#makeBody();
-    else this.#makeRequest();
-  }
-
-  get #needsBody(): boolean {
-    return this.plan.call.makeBody !== null;
+    if (plan.call.makeBody !== null) await this.#makeBody();
+    else this.#makeRequest(plan.call, plan.hop!);
   }
 
   async #makeBody(): Promise<void> {
     this.check();
-    this.#made?.discard?.();
-    const making = this.plan.call.makeBody!();
+    const { plan } = this;
+    plan.made?.discard?.();
+    const making = plan.call.makeBody!();
     let made: Awaited<typeof making>;
     try {
       made = await this.#unlessStopped(making);
@@ -245,36 +261,33 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
       making.then((late) => late.payload.discard?.(), ignore);
       throw error;
     }
-    this.#made = made.payload;
+    plan.made = made.payload;
     this.#own(made.source);
-    this.#makeRequest(withBody(this.plan.call, made.payload));
+    this.#makeRequest(withBody(plan.call, made.payload), plan.hop!);
   }
 
   /** The request of the next attempt, with the fields that the caller's hook gives it. */
-  #makeRequest(call: RequestSpec = this.plan.call): void {
+  #makeRequest(call: RequestSpec, hop: Destination): void {
     try {
-      this.#request = makeRequest(this.#hooked(call), this.plan.hop!);
+      this.#request = makeRequest(this.#hooked(call), hop);
     } catch (error) {
       throw this.plan.describe(error);
     }
   }
 
   #hooked(call: RequestSpec): RequestSpec {
-    if (call.settings.onRequest === null && this.#cookies === "") return call;
-    const facts = {
-      request: this.id,
-      method: call.method,
-      url: this.plan.url,
-      attempt: this.plan.attempts + 1,
-    };
-    const headers = withCookies(call.headers, this.#cookies);
+    if (call.settings.onRequest === null && (this.#plan === null || this.#plan.cookies === "")) return call;
+    const { url, attempts, cookies } = this.plan;
+    const facts = { request: this.id, method: call.method, url, attempt: attempts + 1 };
+    const headers = withCookies(call.headers, cookies);
     return { ...call, headers: fieldsAfterHook(call.settings, headers, facts) };
   }
 
   async #askJar(jar: CookieJarLike): Promise<void> {
-    const { url, call } = this.plan;
-    const cookies = cookiesFor(jar, url, siteContext(this.#firstUrl, url, call.method));
-    this.#cookies = typeof cookies === "string" ? cookies : await this.#unlessStopped(cookies);
+    const { plan } = this;
+    const { url, call } = plan;
+    const cookies = cookiesFor(jar, url, siteContext(this.#hop.url, url, call.method));
+    plan.cookies = typeof cookies === "string" ? cookies : await this.#unlessStopped(cookies);
   }
 
   /** The caller's jar and hook see each answer. */
@@ -283,7 +296,7 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
     const { cookieJar } = call.settings;
     const cookies = cookieJar === null ? [] : response.headers.getSetCookie();
     if (cookies.length > 0) {
-      const kept = keepCookies(cookieJar!, url, cookies, siteContext(this.#firstUrl, url, call.method));
+      const kept = keepCookies(cookieJar!, url, cookies, siteContext(this.#hop.url, url, call.method));
       if (kept !== null) await this.#unlessStopped(kept);
     }
     this.tellOf(response);
@@ -307,40 +320,49 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
 
   /** The next attempt, under way. */
   attempt(): Promise<HTTPResponse> {
-    return new Promise((arrived, failed) => this.#newAttempt().run({ arrived, failed }));
+    return new Promise((arrived, failed) => {
+      const { plan } = this;
+      // The first attempt begins with the call.
+      const queuedAt = plan.attempts === 0 ? this.#startedAt : this.clock.now();
+      plan.wait = 0;
+      const attempt = this.#newAttempt(++plan.attempts, plan.call.settings, plan.reason, queuedAt);
+      attempt.run({ arrived, failed });
+    });
   }
 
-  #newAttempt(): Attempt {
-    const { plan } = this;
-    // The first attempt begins with the call.
-    const queuedAt = plan.attempts === 0 ? this.#startedAt : this.clock.now();
+  #newAttempt(
+    number: number,
+    settings: CallSettings,
+    reason: AttemptMessage["reason"],
+    queuedAt: number,
+  ): Attempt {
     const stopwatch = new Stopwatch(this.#startedAt, queuedAt);
-    const { settings } = plan.call;
-    const number = ++plan.attempts;
     // Connections that were idle as long as the one that died may be dead too.
-    const fresh = plan.reason === "resend";
+    const fresh = reason === "resend";
     const attempt = new Attempt(this, number, fresh, this.#request!, settings, this.clock, stopwatch);
-    this.#watch(attempt);
-    plan.wait = 0;
-    if (trace.attemptStart.hasSubscribers) {
-      trace.attemptStart.publish({ ...this.#facts(), attempt: number, reason: plan.reason });
-    }
     this.#attempt = attempt;
+    this.#watch(attempt);
+    if (trace.attemptStart.hasSubscribers) {
+      trace.attemptStart.publish({ ...this.#facts(), attempt: number, reason });
+    }
     if (fresh) this.#router.shared.resent++;
     return attempt;
   }
 
   mayPassOver(response: HTTPResponse): boolean {
+    const { status } = response;
+    if (status < 300 && !this.#call.settings.retries.statusForcelist.has(status)) return false;
     return this.plan.mayPassOver(response);
   }
 
   onConnected(): void {
-    this.plan.hop!.count();
+    const hop = this.#plan === null ? (this.#hop as Destination) : this.#plan.hop!;
+    hop.count();
   }
 
   /** Whether the caller wants the body of the answer with it, and it was not collected. */
   get wantsWhole(): boolean {
-    return this.plan.call.settings.preloadContent && this.#attempt!.source !== null;
+    return this.#call.settings.preloadContent && this.#attempt!.source !== null;
   }
 
   /** The next attempt shall find the connection free, if it can be had soon; and what ends the request ends its rest. */
@@ -377,16 +399,19 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
   #finish(): void {
     this.#ended = true;
     this.#current = null;
-    this.#made?.discard?.();
-    this.plan.call.body?.discard?.();
+    this.#plan?.made?.discard?.();
+    this.#lastCall.body?.discard?.();
     this.#guard?.end();
     this.#router.shared.end(this);
   }
 
   traceEnd(response: HTTPResponse): void {
     if (!trace.requestEnd.hasSubscribers) return;
-    const { attempts } = this.plan;
-    trace.requestEnd.publish({ ...this.#facts(), status: response.status, attempts });
+    trace.requestEnd.publish({
+      ...this.#facts(),
+      status: response.status,
+      attempts: this.#plan?.attempts ?? 1,
+    });
   }
 
   traceError(error: unknown): void {
@@ -395,6 +420,12 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
   }
 
   #facts(): RequestStartMessage {
-    return { request: this.id, method: this.plan.call.method, url: this.plan.url };
+    const { url } = this.#plan ?? this.#hop;
+    return { request: this.id, method: this.#lastCall.method, url };
+  }
+
+  /** What is asked for now. */
+  get #lastCall(): RequestSpec {
+    return this.#plan === null ? this.#call : this.#plan.call;
   }
 }
