@@ -5,8 +5,8 @@ export {
   type AgentRequestOptions,
   PoolAgent,
   type PoolAgentConstructor,
-  type SocketCallback,
 } from "./adapters/agent/pool-agent.ts";
+export type { SocketCallback } from "./adapters/agent/socket-request.ts";
 export type { Fetch, FetchBase, FetchOptions } from "./adapters/fetch/create-fetch.ts";
 export { type CredentialsEncoding, type MakeHeadersOptions, makeHeaders } from "./body/make-headers.ts";
 export type { BodyPart } from "./body/request/encode.ts";

@@ -27,7 +27,7 @@ import type { CallSettings } from "./settings.ts";
 const NONE: readonly string[] = [];
 
 /** Who is told what comes, and decides what is wanted of it. */
-export interface ReceiverOwner extends Received {
+export interface ReceiverOwner extends Received, Waiter {
   /** The request goes on the wire. Returns the longest silence of the server in ms. */
   onStarted(stream: Stream): number;
   /** All of the request was given to the socket. */
@@ -54,7 +54,8 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
   collect: boolean;
   into: Buffer | null = null;
   readTimeout: number = Number.POSITIVE_INFINITY;
-  readonly waiter: Waiter;
+  /** Who waited for it, and hears of it. */
+  readonly waiter: ReceiverOwner;
   /** The body of a streamed answer, once its head has come. */
   source: BodySource | null = null;
   /** Bytes of the request's body that were given to the socket, and of the answer's that have come. */
@@ -63,7 +64,6 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
   readonly #request: OutgoingRequest;
   readonly #settings: CallSettings;
   readonly #clock: Clock;
-  readonly #owner: ReceiverOwner;
   #response: HTTPResponse | null = null;
   #decoder: CollectingDecoder | null = null;
   #trailers: FieldLines | null = null;
@@ -75,17 +75,10 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
   /** A body that grows beyond this is not waited for. */
   #mostBytes = Number.POSITIVE_INFINITY;
 
-  constructor(
-    request: OutgoingRequest,
-    settings: CallSettings,
-    clock: Clock,
-    owner: ReceiverOwner,
-    waiter: Waiter,
-  ) {
+  constructor(request: OutgoingRequest, settings: CallSettings, clock: Clock, waiter: ReceiverOwner) {
     this.#request = request;
     this.#settings = settings;
     this.#clock = clock;
-    this.#owner = owner;
     this.waiter = waiter;
     this.collect = settings.preloadContent;
   }
@@ -113,13 +106,13 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
   }
 
   onStart(stream: Stream): number {
-    this.readTimeout = this.#owner.onStarted(stream);
-    return this.#owner.stopwatch.grantedAt;
+    this.readTimeout = this.waiter.onStarted(stream);
+    return this.waiter.stopwatch.grantedAt;
   }
 
   onSent(sent: number, done: boolean): void {
     this.sent = sent;
-    if (done) this.#owner.onRequestSent();
+    if (done) this.waiter.onRequestSent();
     const { onUploadProgress } = this.#settings;
     if (onUploadProgress === null) return;
     this.#uploaded ??= new ProgressMeter(onUploadProgress, this.#request.bodyLength, this.#clock);
@@ -129,7 +122,7 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
   onReceived(received: number): void {
     this.received = received;
     if (this.#downloaded !== null) this.#tell(this.#downloaded, received, false);
-    if (received > this.#mostBytes) this.#owner.onUseless(this.#tooLarge());
+    if (received > this.#mostBytes) this.waiter.onUseless(this.#tooLarge());
   }
 
   onInformational(head: ResponseHead): void {
@@ -138,15 +131,15 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     try {
       onInformational({ status: head.status, reason: head.reason, headers: head.fields() });
     } catch (error) {
-      this.#owner.onUseless(error);
+      this.waiter.onUseless(error);
     }
   }
 
   onHead(head: ResponseHead, facts: BodyFacts): void {
-    const response = HTTPResponse.received(head, this.#owner);
+    const response = HTTPResponse.received(head, this.waiter);
     if (head.encoded) this.#noteCodings(response.headers.get("content-encoding"));
     this.#transferCodings = facts.transferCodings;
-    const wanted = this.#owner.onAnswer(head, response);
+    const wanted = this.waiter.onAnswer(head, response);
     const { onDownloadProgress } = this.#settings;
     if (onDownloadProgress !== null && wanted) {
       this.#downloaded = new ProgressMeter(onDownloadProgress, facts.bodyLength, this.#clock);
@@ -165,7 +158,7 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
 
   onEnd(body: Buffer | null, trailers: FieldLines | null, atOnce: boolean): void {
     const parks = this.parks;
-    const stream = this.#owner.onExchangeEnd(atOnce);
+    const stream = this.waiter.onExchangeEnd(atOnce);
     if (body !== null) this.received = body.length;
     const told = this.#downloaded === null || this.#tell(this.#downloaded, this.#wireBytes, true);
     if (this.source !== null) {
@@ -183,10 +176,10 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
   }
 
   onError(error: HTTPError): void {
-    this.#owner.onExchangeEnd(false);
+    this.waiter.onExchangeEnd(false);
     this.#decoder?.stop();
-    if (this.source === null) this.#owner.onExchangeError(error);
-    else this.source.fail(error.describe(this.#owner.facts));
+    if (this.source === null) this.waiter.onExchangeError(error);
+    else this.source.fail(error.describe(this.waiter.facts));
   }
 
   // CollectingObserver
@@ -200,12 +193,12 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     const response = this.#response;
     this.#response = null;
     response?.releaseConn();
-    if (this.#owner.stream === null) this.#owner.onUseless(error);
+    if (this.waiter.stream === null) this.waiter.onUseless(error);
     else this.#refuse(error, null);
   }
 
   onRoom(): void {
-    this.#owner.stream?.resume();
+    this.waiter.stream?.resume();
   }
 
   /** Nobody wants the answer any more: what is being done with it ends. */
@@ -247,11 +240,11 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
       allowTruncated,
       maxDecodedSize,
       enforceContentLength,
-      facts: this.#owner.facts,
-      calledAt: this.#owner.calledAt,
+      facts: this.waiter.facts,
+      calledAt: this.waiter.calledAt,
     });
     response.attach(reader, facts.chunked);
-    this.#owner.onResponse(response);
+    this.waiter.onResponse(response);
   }
 
   /** The whole body has come, in `parts`. */
@@ -264,11 +257,11 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
       data = this.#bodyOf(parts);
     } catch (error) {
       response.releaseConn();
-      this.#owner.onUseless(error);
+      this.waiter.onUseless(error);
       return;
     }
     response.complete(data, this.#wireBytes || data.length, this.#trailers);
-    this.#owner.onResponse(response);
+    this.waiter.onResponse(response);
   }
 
   /** In the caller's memory if it was given some. Throws what makes the body useless. */
@@ -284,12 +277,12 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     this.#response = null;
     this.#decoder?.stop();
     const source = this.#newSource(length);
-    this.#owner.onUseless(error);
+    this.waiter.onUseless(error);
     source.abandon();
   }
 
   #newSource(length: number | null): BodySource {
-    this.source = new BodySource(this.#owner.stream, length, this.#clock, () => this.#owner.onBodyEnd());
+    this.source = new BodySource(this.waiter.stream, length, this.#clock, () => this.waiter.onBodyEnd());
     return this.source;
   }
 
@@ -304,7 +297,7 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
       if (done) meter.end();
       return true;
     } catch (error) {
-      this.#owner.onUseless(error);
+      this.waiter.onUseless(error);
       return false;
     }
   }

@@ -16,7 +16,7 @@ import {
 } from "../core/errors.ts";
 import { trace } from "../core/trace.ts";
 import type { Timeout } from "../policy/timeout.ts";
-import { Waiter, type WaiterOwner } from "../pool/waiter.ts";
+import { Waiter } from "../pool/waiter.ts";
 import type { ResponseHead } from "../protocol/response-head.ts";
 import { AnswerReceiver, type ReceiverOwner } from "./answer-receiver.ts";
 import { publishAttemptEnd } from "./attempt-trace.ts";
@@ -46,7 +46,7 @@ export interface AttemptContext {
 }
 
 /** A place in the line, then an exchange on a stream. */
-export class Attempt implements WaiterOwner, ReceiverOwner, Stoppable {
+export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
   /** 1 for the first try. */
   readonly number: number;
   readonly stopwatch: Stopwatch;
@@ -61,13 +61,11 @@ export class Attempt implements WaiterOwner, ReceiverOwner, Stoppable {
   readonly #request: OutgoingRequest;
   readonly #settings: CallSettings;
   readonly #clock: Clock;
-  readonly #waiter: Waiter;
   readonly #receiver: AnswerReceiver;
   /** Runs from the start of the attempt; only where a total counts. */
   #timeout: Timeout | null = null;
   #responseHead: ResponseHead | null = null;
   #headTimer: Timer | null = null;
-  #connected = false;
   /** An exchange has begun and not ended. */
   #exchanging = false;
   /** `null` once it was told. */
@@ -83,15 +81,15 @@ export class Attempt implements WaiterOwner, ReceiverOwner, Stoppable {
     clock: Clock,
     stopwatch: Stopwatch,
   ) {
+    super();
     this.#context = context;
     this.number = number;
     this.#request = request;
     this.#settings = settings;
     this.#clock = clock;
     this.stopwatch = stopwatch;
-    this.#waiter = new Waiter(this);
-    this.#waiter.fresh = fresh;
-    this.#receiver = new AnswerReceiver(request, settings, clock, this, this.#waiter);
+    this.fresh = fresh;
+    this.#receiver = new AnswerReceiver(request, settings, clock, this);
   }
 
   get method(): string {
@@ -126,7 +124,7 @@ export class Attempt implements WaiterOwner, ReceiverOwner, Stoppable {
       this.#timeout = this.#settings.timeout.clone();
       this.#timeout.startConnect(this.#clock);
     }
-    this.#request.pool.acquire(this.#waiter);
+    this.#request.pool.acquire(this);
   }
 
   stop(reason: unknown): void {
@@ -143,7 +141,7 @@ export class Attempt implements WaiterOwner, ReceiverOwner, Stoppable {
     this.#settle(null, reason);
   }
 
-  // WaiterOwner
+  // Waiter
 
   get poolTimeout(): number {
     return Math.min(this.#settings.poolTimeout, this.#totalLeft);
@@ -154,10 +152,10 @@ export class Attempt implements WaiterOwner, ReceiverOwner, Stoppable {
   }
 
   granted(connection: Connection): void {
+    this.#countConnection();
     this.connection = connection.info;
     this.reused = connection.exchanges > 0;
     if (!this.reused) this.stopwatch.setup = connection.setup;
-    this.#countConnection();
     if (this.#totalLeft <= 0) {
       const text = `The total of ${this.#settings.timeout.total} ms was over when a connection was free (timeout.total)`;
       this.#settle(null, new ConnectTimeoutError(text, { phase: "pool" }));
@@ -235,7 +233,7 @@ export class Attempt implements WaiterOwner, ReceiverOwner, Stoppable {
       settler.arrived(response);
       return;
     }
-    this.#request.pool.cancel(this.#waiter);
+    this.#request.pool.cancel(this);
     this.#receiver.stop();
     if (this.source === null) {
       const { stream } = this;
@@ -246,11 +244,9 @@ export class Attempt implements WaiterOwner, ReceiverOwner, Stoppable {
     settler.failed(error);
   }
 
-  /** As in urllib3: a request that got a place counts, although its connection may fail. */
+  /** As in urllib3: a request that got a place counts, once, although its connection may fail. */
   #countConnection(): void {
-    if (this.#connected) return;
-    this.#connected = true;
-    this.#context.onConnected();
+    if (this.connection === null) this.#context.onConnected();
   }
 
   /** A total bounds the wait for the head, however it trickles in. */

@@ -14,7 +14,7 @@ import { sourceError } from "../connection/upload-source.ts";
 import type { Clock } from "../core/clock.ts";
 import { HTTPError } from "../core/errors.ts";
 import { type AttemptMessage, type RequestStartMessage, trace } from "../core/trace.ts";
-import { ListNode } from "../pool/linked-list.ts";
+import type { LinkedList, ListMember } from "../pool/linked-list.ts";
 import { Attempt, type AttemptContext, type Settler } from "./attempt.ts";
 import { type CookieJarLike, cookiesFor, keepCookies, siteContext, withCookies } from "./cookies.ts";
 import { addCallers, keepAnswer } from "./failure.ts";
@@ -48,21 +48,9 @@ export function runRequest(
   hop: Destination | PendingDestination,
   router: Router,
 ): Promise<HTTPResponse> {
-  const promise = new Promise<HTTPResponse>(keepSettlers);
-  const resolve = resolveLast;
-  const reject = rejectLast;
-  resolveLast = rejectLast = ignore;
-  new RequestRun(call, hop, router, resolve, reject).start();
-  return promise;
-}
-
-let resolveLast: (response: HTTPResponse) => void = ignore;
-let rejectLast: (error: unknown) => void = ignore;
-
-/** One function for all requests, instead of a closure for each. */
-function keepSettlers(resolve: (response: HTTPResponse) => void, reject: (error: unknown) => void): void {
-  resolveLast = resolve;
-  rejectLast = reject;
+  return new Promise((resolve, reject) => {
+    new RequestRun(call, hop, router, resolve, reject).start();
+  });
 }
 
 /** The whole way. `first`: what comes of an attempt that was made already. */
@@ -104,7 +92,10 @@ let lastId = 0;
 function ignore(): void {}
 
 /** One request under way. */
-class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable {
+class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
+  list: LinkedList<ListMember> | null = null;
+  previous: ListMember | null = null;
+  next: ListMember | null = null;
   readonly id: number = ++lastId;
   readonly calledAt: string | null = callSite(runRequest);
   readonly clock: Clock;
@@ -137,7 +128,6 @@ class RequestRun extends ListNode implements AttemptContext, Settler, Stoppable 
     resolve: (response: HTTPResponse) => void,
     reject: (error: unknown) => void,
   ) {
-    super();
     const { signal, deadline, retries } = call.settings;
     this.#resolve = resolve;
     this.#reject = reject;

@@ -3,7 +3,7 @@
 import { type Clock, ProcessHold, systemClock } from "../core/clock.ts";
 import { CoarseTimers } from "../core/timers.ts";
 import { ConnectionBudget } from "../pool/budget.ts";
-import { LinkedList, type ListNode } from "../pool/linked-list.ts";
+import { LinkedList, type ListMember } from "../pool/linked-list.ts";
 import { noCounters, type PoolCounters } from "../pool/pool.ts";
 import type { Stoppable } from "./guard.ts";
 import { ProtocolMemory } from "./protocol-memory.ts";
@@ -12,7 +12,7 @@ import { ProtocolMemory } from "./protocol-memory.ts";
 const hold = new ProcessHold();
 
 /** A request under way, as a member of the list of all. */
-export type RunningRequest = ListNode & Stoppable;
+export type RunningRequest = ListMember & Stoppable;
 
 /** One per manager, or per pool that stands alone. */
 export class SharedResources {
@@ -49,7 +49,7 @@ export class SharedResources {
 
   /** A request has ended, with its body. */
   end(request: RunningRequest): void {
-    request.unlink();
+    this.#running.remove(request);
     if (this.#running.size > 0) return;
     if (this.#sweeping) this.sweep();
     if (this.#waiting.length === 0) return;

@@ -53,7 +53,7 @@ export class Line {
   }
 
   leave(waiter: Waiter): void {
-    waiter.unlink();
+    if (waiter.list !== null) this.#waiters.remove(waiter);
     waiter.covered = waiter.expired = false;
     waiter.placeTimer?.disarm();
     waiter.connectTimer?.disarm();
@@ -63,7 +63,7 @@ export class Line {
   cover(waiter: Waiter): void {
     if (waiter.covered) return;
     waiter.covered = true;
-    const limit = waiter.owner.connectTimeout;
+    const limit = waiter.connectTimeout;
     if (limit === Number.POSITIVE_INFINITY) return;
     waiter.connectTimer = new TimerEntry(() => this.#owner.connectExpired(waiter, limit));
     this.#timers.arm(waiter.connectTimer, limit);
@@ -95,7 +95,7 @@ export class Line {
   }
 
   #startWait(waiter: Waiter): void {
-    const { poolTimeout } = waiter.owner;
+    const { poolTimeout } = waiter;
     if (poolTimeout === Number.POSITIVE_INFINITY) return;
     waiter.placeTimer ??= new TimerEntry(() => this.#owner.placeExpired(waiter));
     this.#timers.arm(waiter.placeTimer, poolTimeout);

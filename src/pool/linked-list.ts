@@ -1,10 +1,20 @@
 /** A doubly linked list whose nodes are its members: O(1) removal from anywhere, no allocation. */
 
-/** What can stand in one list at a time. */
-export class ListNode {
-  /** @internal */ list: LinkedList<ListNode> | null = null;
-  /** @internal */ previous: ListNode | null = null;
-  /** @internal */ next: ListNode | null = null;
+/**
+ * What can stand in one list at a time. Of what is made for each request the class has these fields itself: engines do not
+ * inline constructors that call another one.
+ */
+export interface ListMember {
+  /** @internal */ list: LinkedList<ListMember> | null;
+  /** @internal */ previous: ListMember | null;
+  /** @internal */ next: ListMember | null;
+}
+
+/** A member that knows how to leave. */
+export class ListNode implements ListMember {
+  /** @internal */ list: LinkedList<ListMember> | null = null;
+  /** @internal */ previous: ListMember | null = null;
+  /** @internal */ next: ListMember | null = null;
 
   /** Whether it stands in a list. */
   get linked(): boolean {
@@ -28,7 +38,7 @@ export class Link<T> extends ListNode {
 }
 
 /** Oldest first. */
-export class LinkedList<N extends ListNode> {
+export class LinkedList<N extends ListMember> {
   #first: N | null = null;
   #last: N | null = null;
   #size = 0;
@@ -47,7 +57,7 @@ export class LinkedList<N extends ListNode> {
 
   /** Puts `node` behind the last one; it must not be in a list. */
   push(node: N): void {
-    node.list = this as unknown as LinkedList<ListNode>;
+    node.list = this as unknown as LinkedList<ListMember>;
     node.previous = this.#last;
     if (this.#last === null) this.#first = node;
     else this.#last.next = node;
@@ -57,7 +67,7 @@ export class LinkedList<N extends ListNode> {
 
   /** Puts `node` before the first one; it must not be in a list. */
   unshift(node: N): void {
-    node.list = this as unknown as LinkedList<ListNode>;
+    node.list = this as unknown as LinkedList<ListMember>;
     node.next = this.#first;
     if (this.#first === null) this.#last = node;
     else this.#first.previous = node;

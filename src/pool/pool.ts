@@ -26,7 +26,7 @@ import type { Waiter } from "./waiter.ts";
 
 export type { DialHandle, DialRequest } from "./pending-dial.ts";
 export { noCounters, type PoolCounters, type PoolSettings } from "./settings.ts";
-export { Waiter, type WaiterOwner } from "./waiter.ts";
+export { Waiter } from "./waiter.ts";
 
 /** Keeps the connections of one route and hands them out. */
 export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner {
@@ -99,7 +99,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
 
   /** The waiter is not wanted any more. Its dial goes on, for the next one. */
   cancel(waiter: Waiter): void {
-    if (!waiter.linked) return;
+    if (waiter.list === null) return;
     this.#waiting.leave(waiter);
     this.#disown(waiter);
     this.pump();
@@ -216,7 +216,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     if (connection.exchanges > 0) this.#count("reused");
     if (this.settings.budget.starving) member.overtakings++;
     else member.overtakings = 0;
-    waiter.owner.granted(connection);
+    waiter.granted(connection);
     if (member.state === "dead") return;
     this.#syncLeases(member);
     this.#settle(member);
@@ -343,7 +343,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
       this.#waiting.leave(waiter);
     }
     this.settings.budget.give();
-    waiter?.owner.refused(error);
+    waiter?.refused(error);
     this.pump();
   }
 
@@ -401,7 +401,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
       new ConnectTimeoutError(`No connection could be made in time. (connect timeout=${limit} ms)`);
     this.#waiting.leave(waiter);
     this.#disown(waiter);
-    waiter.owner.refused(error);
+    waiter.refused(error);
     this.pump();
     // It was too slow once: nobody should meet it later.
     if (dial !== null && this.#dials.isOrphan(dial)) dial.close(error);
@@ -416,9 +416,9 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     this.#waiting.leave(waiter);
     this.pump();
     this.#count("timedOut");
-    const wait = `no connection became free within ${waiter.owner.poolTimeout} ms (poolTimeout)`;
+    const wait = `no connection became free within ${waiter.poolTimeout} ms (poolTimeout)`;
     const error = new EmptyPoolError(`${this.settings.name}: Pool is empty and ${wait}`, { phase: "pool" });
-    waiter.owner.refused(error);
+    waiter.refused(error);
   }
 
   /** Whether only the pace of dials keeps the waiter: it stands among those whom the next connections will serve. */

@@ -3,19 +3,7 @@
 import type { Connection, Exchange } from "../connection/connection.ts";
 import type { HTTPError } from "../core/errors.ts";
 import type { TimerEntry } from "../core/timers.ts";
-import { ListNode } from "./linked-list.ts";
-
-/** Who waits. */
-export interface WaiterOwner {
-  /** Longest wait for a place in the pool, in ms. */
-  readonly poolTimeout: number;
-  /** Longest wait for a new connection that is being made, in ms. */
-  readonly connectTimeout: number;
-  /** It may start its exchange on `connection`, now. */
-  granted(connection: Connection): void;
-  /** There will be no connection. */
-  refused(error: Error): void;
-}
+import type { LinkedList, ListMember } from "./linked-list.ts";
 
 /** What a waiter sees of the dial that was begun for it. */
 export interface WaiterDial {
@@ -25,8 +13,10 @@ export interface WaiterDial {
 }
 
 /** A request in the line. */
-export class Waiter extends ListNode {
-  readonly owner: WaiterOwner;
+export abstract class Waiter implements ListMember {
+  /** @internal */ list: LinkedList<ListMember> | null = null;
+  /** @internal */ previous: ListMember | null = null;
+  /** @internal */ next: ListMember | null = null;
   /** @internal The dial that was begun for it. */
   dial: WaiterDial | null = null;
   /** @internal A connection that is to serve it is being made: its connect timeout runs. */
@@ -38,10 +28,14 @@ export class Waiter extends ListNode {
   /** Takes no connection that has been idle: what it is for has failed on one. */
   fresh: boolean = false;
 
-  constructor(owner: WaiterOwner) {
-    super();
-    this.owner = owner;
-  }
+  /** Longest wait for a place in the pool, in ms. */
+  abstract get poolTimeout(): number;
+  /** Longest wait for a new connection that is being made, in ms. */
+  abstract get connectTimeout(): number;
+  /** It may start its exchange on `connection`, now. */
+  abstract granted(connection: Connection): void;
+  /** There will be no connection. */
+  abstract refused(error: Error): void;
 }
 
 /** An exchange that a pool starts knows its waiter: unsent, it stands in line again. */

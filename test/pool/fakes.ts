@@ -19,7 +19,6 @@ import {
   Pool,
   type PoolSettings,
   Waiter,
-  type WaiterOwner,
 } from "../../src/pool/pool.ts";
 import { VirtualClock } from "../kit/clock.ts";
 
@@ -200,32 +199,13 @@ export class FakeDial implements DialHandle {
   }
 }
 
-class FakeOwner implements WaiterOwner {
-  readonly poolTimeout: number;
-  readonly connectTimeout: number;
-  ticket!: FakeTicket;
-
-  constructor(poolTimeout: number, connectTimeout: number) {
-    this.poolTimeout = poolTimeout;
-    this.connectTimeout = connectTimeout;
-  }
-
-  granted(connection: Connection): void {
-    this.ticket.leased = connection as FakeConnection;
-    connection.start(this.ticket as unknown as Exchange);
-  }
-
-  refused(error: Error): void {
-    this.ticket.settled++;
-    this.ticket.error = error;
-  }
-}
-
 /** A waiter, and the exchange that it starts; `connection` is set once that is on the wire. */
 export class FakeTicket extends Waiter implements FakeExchange {
   static count = 0;
   readonly id: number = ++FakeTicket.count;
   readonly waiter: Waiter = this;
+  readonly poolTimeout: number;
+  readonly connectTimeout: number;
   /** The connection that it was given, on the wire or not. */
   leased: FakeConnection | null = null;
   connection: FakeConnection | null = null;
@@ -235,9 +215,19 @@ export class FakeTicket extends Waiter implements FakeExchange {
   requeued = false;
 
   constructor(poolTimeout: number = Number.POSITIVE_INFINITY, connectTimeout: number = 1000) {
-    const owner = new FakeOwner(poolTimeout, connectTimeout);
-    super(owner);
-    owner.ticket = this;
+    super();
+    this.poolTimeout = poolTimeout;
+    this.connectTimeout = connectTimeout;
+  }
+
+  granted(connection: Connection): void {
+    this.leased = connection as FakeConnection;
+    connection.start(this as unknown as Exchange);
+  }
+
+  refused(error: Error): void {
+    this.settled++;
+    this.error = error;
   }
 
   onStart(): void {

@@ -13,12 +13,10 @@ import type { Agent, ClientRequest } from "node:http";
 import type { Socket } from "node:net";
 import type { HTTPConnectionPool } from "../../client/connection-pool.ts";
 import type { ProxyFunction, ProxyUrl } from "../../client/proxy.ts";
-import type { Connection } from "../../connection/connection.ts";
 import type { WireConnection } from "../../dial/wire.ts";
 import type { PoolKwargs, PoolManagerOptions, PoolOverrides } from "../../index.ts";
-import { Waiter } from "../../pool/waiter.ts";
 import { originOf, poolOptions, socketOptions, toAbsoluteForm } from "./request-options.ts";
-import { failRequest, SocketRequest } from "./socket-request.ts";
+import { failRequest, type SocketCallback, SocketRequest, SocketWaiter } from "./socket-request.ts";
 import { TlsContexts } from "./tls-context.ts";
 
 /** What an agent takes its sockets from: a manager. */
@@ -33,9 +31,6 @@ export interface AgentBase {
     poolKwargs?: PoolOverrides | null,
   ): HTTPConnectionPool;
 }
-
-/** Told of a socket, or why there is none. */
-export type SocketCallback = (error: Error | null, socket?: Socket) => void;
 
 /** The options that `node:http` passes to an agent. */
 export type AgentRequestOptions = Readonly<Record<string, unknown>>;
@@ -111,15 +106,7 @@ const Implementation = class PoolAgent extends EventEmitter {
     try {
       const origin = originOf(options);
       const pool = this.#poolFor(socketOptions(options, this.#contexts), origin, undefined);
-      const { poolTimeout, connectTimeout } = pool.limits;
-      const granted = (connection: Connection): void => {
-        const wire = connection as WireConnection;
-        const socket = wire.take();
-        wire.detach();
-        callback?.(null, socket);
-      };
-      const refused = (error: Error): void => callback?.(error);
-      pool.wires.acquire(new Waiter({ poolTimeout, connectTimeout, granted, refused }));
+      pool.wires.acquire(new SocketWaiter(pool, callback));
     } catch (error) {
       queueMicrotask(() => callback?.(error as Error));
     }

@@ -5,7 +5,10 @@ import type { Socket } from "node:net";
 import type { HTTPConnectionPool } from "../../client/connection-pool.ts";
 import type { Connection } from "../../connection/connection.ts";
 import type { WireConnection } from "../../dial/wire.ts";
-import { Waiter, type WaiterOwner } from "../../pool/waiter.ts";
+import { Waiter } from "../../pool/waiter.ts";
+
+/** Told of a socket, or why there is none. */
+export type SocketCallback = (error: Error | null, socket?: Socket) => void;
 
 /** Who is told how a request fared. */
 export interface SocketRequestOwner {
@@ -18,16 +21,16 @@ interface UsedSocket extends Socket {
 }
 
 /** Waits in a pool's line on behalf of a request. */
-export class SocketRequest implements WaiterOwner {
+export class SocketRequest extends Waiter {
   readonly request: ClientRequest;
   readonly poolTimeout: number;
   readonly connectTimeout: number;
   readonly #pool: HTTPConnectionPool;
   readonly #owner: SocketRequestOwner;
-  readonly #waiter = new Waiter(this);
   #settled = false;
 
   constructor(request: ClientRequest, pool: HTTPConnectionPool, owner: SocketRequestOwner) {
+    super();
     const { poolTimeout, connectTimeout } = pool.limits;
     this.request = request;
     this.poolTimeout = poolTimeout;
@@ -38,7 +41,7 @@ export class SocketRequest implements WaiterOwner {
 
   start(): void {
     this.#watchDestroy();
-    this.#pool.wires.acquire(this.#waiter);
+    this.#pool.wires.acquire(this);
   }
 
   granted(connection: Connection): void {
@@ -85,7 +88,7 @@ export class SocketRequest implements WaiterOwner {
       const waited = !this.#settled && !request.destroyed;
       const result = Reflect.apply(destroy, request, [error]) as ClientRequest;
       if (waited) {
-        this.#pool.wires.cancel(this.#waiter);
+        this.#pool.wires.cancel(this);
         this.#settle(null);
         failRequest(request, error ?? hangUp());
       }
@@ -97,6 +100,32 @@ export class SocketRequest implements WaiterOwner {
     this.#settled = true;
     delete (this.request as Partial<ClientRequest>).destroy;
     this.#owner.settled(this, wire);
+  }
+}
+
+/** Waits in a pool's line for a socket that takes no place in it: who gets it speaks on it himself. */
+export class SocketWaiter extends Waiter {
+  readonly poolTimeout: number;
+  readonly connectTimeout: number;
+  readonly #callback: SocketCallback | undefined;
+
+  constructor(pool: HTTPConnectionPool, callback?: SocketCallback) {
+    super();
+    const { poolTimeout, connectTimeout } = pool.limits;
+    this.poolTimeout = poolTimeout;
+    this.connectTimeout = connectTimeout;
+    this.#callback = callback;
+  }
+
+  granted(connection: Connection): void {
+    const wire = connection as WireConnection;
+    const socket = wire.take();
+    wire.detach();
+    this.#callback?.(null, socket);
+  }
+
+  refused(error: Error): void {
+    this.#callback?.(error);
   }
 }
 
