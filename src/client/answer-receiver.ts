@@ -26,6 +26,22 @@ import type { CallSettings } from "./settings.ts";
 
 const NONE: readonly string[] = [];
 
+/** How a body is encoded. */
+interface Codings {
+  readonly content: readonly string[];
+  /** Why the content codings cannot be undone. */
+  readonly error: DecodeError | null;
+  readonly transfer: readonly string[];
+}
+
+const UNCODED: Codings = { content: NONE, error: null, transfer: NONE };
+
+/** The callers' meters. */
+interface Progress {
+  uploaded: ProgressMeter | null;
+  downloaded: ProgressMeter | null;
+}
+
 /** Who is told what comes, and decides what is wanted of it. */
 export interface ReceiverOwner extends Received, Waiter {
   /** The request goes on the wire. Returns the longest silence of the server in ms. */
@@ -44,6 +60,7 @@ export interface ReceiverOwner extends Received, Waiter {
   onExchangeError(error: HTTPError): void;
   /** A streamed body has ended, however it did. */
   onBodyEnd(): void;
+  readonly clock: Clock;
   readonly stream: Stream | null;
   readonly facts: ErrorFacts;
   readonly calledAt: string | null;
@@ -53,7 +70,7 @@ export interface ReceiverOwner extends Received, Waiter {
 export class AnswerReceiver implements PooledExchange, CollectingObserver {
   collect: boolean;
   into: Buffer | null = null;
-  readTimeout: number = Number.POSITIVE_INFINITY;
+  readTimeout: number = 0;
   /** Who waited for it, and hears of it. */
   readonly waiter: ReceiverOwner;
   /** The body of a streamed answer, once its head has come. */
@@ -63,22 +80,16 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
   received: number = 0;
   readonly #request: OutgoingRequest;
   readonly #settings: CallSettings;
-  readonly #clock: Clock;
   #response: HTTPResponse | null = null;
   #decoder: CollectingDecoder | null = null;
   #trailers: FieldLines | null = null;
-  #uploaded: ProgressMeter | null = null;
-  #downloaded: ProgressMeter | null = null;
-  #contentCodings = NONE;
-  #codingsError: DecodeError | null = null;
-  #transferCodings = NONE;
-  /** A body that grows beyond this is not waited for. */
-  #mostBytes = Number.POSITIVE_INFINITY;
+  /** `null` unless somebody watches. */
+  #progress: Progress | null = null;
+  #codings = UNCODED;
 
-  constructor(request: OutgoingRequest, settings: CallSettings, clock: Clock, waiter: ReceiverOwner) {
+  constructor(request: OutgoingRequest, settings: CallSettings, waiter: ReceiverOwner) {
     this.#request = request;
     this.#settings = settings;
-    this.#clock = clock;
     this.waiter = waiter;
     this.collect = settings.preloadContent;
   }
@@ -115,14 +126,19 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     if (done) this.waiter.onRequestSent();
     const { onUploadProgress } = this.#settings;
     if (onUploadProgress === null) return;
-    this.#uploaded ??= new ProgressMeter(onUploadProgress, this.#request.bodyLength, this.#clock);
-    this.#tell(this.#uploaded, sent, done);
+    this.#progress ??= { uploaded: null, downloaded: null };
+    const { bodyLength } = this.#request;
+    this.#progress.uploaded ??= new ProgressMeter(onUploadProgress, bodyLength, this.waiter.clock);
+    this.#tell(this.#progress.uploaded, sent, done);
   }
 
   onReceived(received: number): void {
     this.received = received;
-    if (this.#downloaded !== null) this.#tell(this.#downloaded, received, false);
-    if (received > this.#mostBytes) this.waiter.onUseless(this.#tooLarge());
+    const meter = this.#progress?.downloaded ?? null;
+    if (meter !== null) this.#tell(meter, received, false);
+    // A body that is collected as it is, and grows beyond its limit, is not waited for.
+    const whole = this.#response !== null && this.#decoder === null;
+    if (whole && received > this.#limit) this.waiter.onUseless(this.#tooLarge());
   }
 
   onInformational(head: ResponseHead): void {
@@ -137,16 +153,16 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
 
   onHead(head: ResponseHead, facts: BodyFacts): void {
     const response = HTTPResponse.received(head, this.waiter);
-    if (head.encoded) this.#noteCodings(response.headers.get("content-encoding"));
-    this.#transferCodings = facts.transferCodings;
+    if (head.encoded || facts.transferCodings.length > 0) this.#codings = codingsOf(head, response, facts);
     const wanted = this.waiter.onAnswer(head, response);
     const { onDownloadProgress } = this.#settings;
     if (onDownloadProgress !== null && wanted) {
-      this.#downloaded = new ProgressMeter(onDownloadProgress, facts.bodyLength, this.#clock);
+      this.#progress ??= { uploaded: null, downloaded: null };
+      this.#progress.downloaded = new ProgressMeter(onDownloadProgress, facts.bodyLength, this.waiter.clock);
     }
     if (!wanted || !this.collect) this.#stream(response, facts);
-    else if (this.#codingsError !== null && this.#settings.decodeContent && facts.bodyLength !== 0) {
-      this.#refuse(this.#codingsError, facts.bodyLength);
+    else if (this.#codings.error !== null && this.#settings.decodeContent && facts.bodyLength !== 0) {
+      this.#refuse(this.#codings.error, facts.bodyLength);
     } else this.#collect(response, facts);
   }
 
@@ -160,7 +176,8 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     const parks = this.parks;
     const stream = this.waiter.onExchangeEnd(atOnce);
     if (body !== null) this.received = body.length;
-    const told = this.#downloaded === null || this.#tell(this.#downloaded, this.#wireBytes, true);
+    const meter = this.#progress?.downloaded ?? null;
+    const told = meter === null || this.#tell(meter, this.#wireBytes, true);
     if (this.source !== null) {
       this.source.end(trailers, parks);
       return;
@@ -211,21 +228,22 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
   /** The caller gets the response once its body has come. */
   #collect(response: HTTPResponse, facts: BodyFacts): void {
     this.#response = response;
-    const { decodeContent, allowTruncated, into } = this.#settings;
-    const limit = this.#limit;
-    const content = decodeContent ? this.#contentCodings : NONE;
-    const transfer = this.#transferCodings;
-    if (content.length + transfer.length === 0 || facts.bodyLength === 0) {
-      this.#mostBytes = limit;
+    const { allowTruncated, into } = this.#settings;
+    const codings = this.#codings === UNCODED ? NONE : this.#undone(this.#codings);
+    if (codings.length === 0 || facts.bodyLength === 0) {
       const refusal = into?.refusal(facts.bodyLength) ?? null;
       if (refusal === null) this.into = into?.bytes ?? null;
       else this.#refuse(refusal, facts.bodyLength);
       return;
     }
     this.collect = false;
-    const options = { allowTruncated, maxDecodedSize: limit, tooLarge: () => this.#tooLarge("decode") };
-    // Transfer codings lie outside the content codings, and are not the caller's to keep.
-    this.#decoder = new CollectingDecoder([...content, ...transfer], options, this, this.#clock);
+    const options = { allowTruncated, maxDecodedSize: this.#limit, tooLarge: () => this.#tooLarge("decode") };
+    this.#decoder = new CollectingDecoder(codings, options, this, this.waiter.clock);
+  }
+
+  /** What is undone here. Transfer codings lie outside the content codings, and are not the caller's to keep. */
+  #undone({ content, transfer }: Codings): readonly string[] {
+    return this.#settings.decodeContent ? [...content, ...transfer] : transfer;
   }
 
   /** The caller gets the response now, and its body as it comes. */
@@ -233,9 +251,9 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     this.collect = false;
     const { allowTruncated, maxDecodedSize, enforceContentLength, decodeContent } = this.#settings;
     const reader = new BodyReader(this.#newSource(facts.bodyLength), {
-      contentCodings: this.#contentCodings,
-      codingsError: this.#codingsError,
-      transferCodings: this.#transferCodings,
+      contentCodings: this.#codings.content,
+      codingsError: this.#codings.error,
+      transferCodings: this.#codings.transfer,
       decodeContent,
       allowTruncated,
       maxDecodedSize,
@@ -282,7 +300,9 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
   }
 
   #newSource(length: number | null): BodySource {
-    this.source = new BodySource(this.waiter.stream, length, this.#clock, () => this.waiter.onBodyEnd());
+    this.source = new BodySource(this.waiter.stream, length, this.waiter.clock, () =>
+      this.waiter.onBodyEnd(),
+    );
     return this.source;
   }
 
@@ -316,13 +336,18 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     if (into !== null && (into.limit < maxDecodedSize || !decodeContent)) return into.tooSmall(length);
     return new DecodeError(`The body is larger than ${maxDecodedSize} bytes (maxDecodedSize)`, { phase });
   }
+}
 
-  /** Codings that cannot be undone matter only to who wants them undone. */
-  #noteCodings(contentEncoding: string | null): void {
-    try {
-      this.#contentCodings = parseCodings(contentEncoding) ?? NONE;
-    } catch (error) {
-      this.#codingsError = error as DecodeError;
-    }
+/** Codings that cannot be undone matter only to who wants them undone. */
+function codingsOf(
+  head: ResponseHead,
+  response: HTTPResponse,
+  { transferCodings: transfer }: BodyFacts,
+): Codings {
+  if (!head.encoded) return { content: NONE, error: null, transfer };
+  try {
+    return { content: parseCodings(response.headers.get("content-encoding")) ?? NONE, error: null, transfer };
+  } catch (error) {
+    return { content: NONE, error: error as DecodeError, transfer };
   }
 }

@@ -50,6 +50,7 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
   /** 1 for the first try. */
   readonly number: number;
   readonly stopwatch: Stopwatch;
+  readonly clock: Clock;
   /** Called once when a streamed body has ended, however it did. */
   whenBodyEnds: (() => void) | null = null;
   stream: Stream | null = null;
@@ -60,7 +61,6 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
   readonly #context: AttemptContext;
   readonly #request: OutgoingRequest;
   readonly #settings: CallSettings;
-  readonly #clock: Clock;
   readonly #receiver: AnswerReceiver;
   /** Runs from the start of the attempt; only where a total counts. */
   #timeout: Timeout | null = null;
@@ -86,10 +86,10 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
     this.number = number;
     this.#request = request;
     this.#settings = settings;
-    this.#clock = clock;
+    this.clock = clock;
     this.stopwatch = stopwatch;
     this.fresh = fresh;
-    this.#receiver = new AnswerReceiver(request, settings, clock, this);
+    this.#receiver = new AnswerReceiver(request, settings, this);
   }
 
   get method(): string {
@@ -122,7 +122,7 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
     this.#settler = settler;
     if (this.#settings.timeout.total !== null) {
       this.#timeout = this.#settings.timeout.clone();
-      this.#timeout.startConnect(this.#clock);
+      this.#timeout.startConnect(this.clock);
     }
     this.#request.pool.acquire(this);
   }
@@ -178,7 +178,7 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
 
   onStarted(stream: Stream): number {
     this.stream = stream;
-    this.stopwatch.grantedAt = this.stopwatch.sentAt = this.#clock.now();
+    this.stopwatch.grantedAt = this.stopwatch.sentAt = this.clock.now();
     if (this.#timeout === null) return this.#settings.readTimeout;
     const limit = this.#timeout.readTimeout ?? Number.POSITIVE_INFINITY;
     this.#limitHead(limit);
@@ -186,11 +186,11 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
   }
 
   onRequestSent(): void {
-    this.stopwatch.sentAt = this.#clock.now();
+    this.stopwatch.sentAt = this.clock.now();
   }
 
   onAnswer(head: ResponseHead, response: HTTPResponse): boolean {
-    this.stopwatch.headAt = this.#clock.now();
+    this.stopwatch.headAt = this.clock.now();
     this.#headTimer?.cancel();
     this.#responseHead = head;
     return !this.#context.mayPassOver(response);
@@ -210,7 +210,7 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
     const { stream } = this;
     this.stream = null;
     this.#exchanging = false;
-    this.stopwatch.endedAt = atOnce ? this.stopwatch.headAt : this.#clock.now();
+    this.stopwatch.endedAt = atOnce ? this.stopwatch.headAt : this.clock.now();
     return stream;
   }
 
@@ -252,7 +252,7 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
   /** A total bounds the wait for the head, however it trickles in. */
   #limitHead(limit: number): void {
     if (limit === Number.POSITIVE_INFINITY) return;
-    this.#headTimer = this.#clock.setTimer(() => {
+    this.#headTimer = this.clock.setTimer(() => {
       const text = `Read timed out. (read timeout=${limit} ms)`;
       this.stream?.cancel(new ReadTimeoutError(text, { phase: "head" }));
     }, limit);
@@ -262,7 +262,7 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
   get #totalLeft(): number {
     const total = this.#timeout?.total ?? null;
     if (total === null) return Number.POSITIVE_INFINITY;
-    return Math.max(0, total - (this.#clock.now() - this.stopwatch.queuedAt));
+    return Math.max(0, total - (this.clock.now() - this.stopwatch.queuedAt));
   }
 
   #traceEnd(error: unknown): void {
@@ -278,7 +278,7 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
       sent: this.#receiver.sent,
       received: this.source?.wireBytes ?? this.#receiver.received,
       stopwatch: this.stopwatch,
-      now: this.#clock.now(),
+      now: this.clock.now(),
       error,
     });
   }

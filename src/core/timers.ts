@@ -120,6 +120,8 @@ class TimerList {
 export class CoarseTimers {
   readonly #clock: Clock;
   readonly #lists = new Map<number, TimerList>();
+  /** The one armed last: mostly the same timeout is wanted again and again. */
+  #last: TimerList | null = null;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -132,16 +134,26 @@ export class CoarseTimers {
   arm(entry: TimerEntry, duration: number, now: number = this.#clock.now()): void {
     entry.disarm();
     if (duration === Number.POSITIVE_INFINITY) return;
+    if (this.#last?.duration !== duration) this.#last = this.#list(duration);
+    this.#last.append(entry, now);
+  }
+
+  #list(duration: number): TimerList {
     let list = this.#lists.get(duration);
     if (list === undefined) {
-      list = new TimerList(this.#clock, duration, () => this.#lists.delete(duration));
+      list = new TimerList(this.#clock, duration, () => this.#drop(duration));
       this.#lists.set(duration, list);
     }
-    list.append(entry, now);
+    return list;
+  }
+
+  #drop(duration: number): void {
+    this.#lists.delete(duration);
+    this.#last = null;
   }
 
   /** Gives up the platform timers that nothing waits for: they would only hold memory until they fire. */
   sweep(): void {
-    for (const [duration, list] of this.#lists) if (list.sweep()) this.#lists.delete(duration);
+    for (const [duration, list] of this.#lists) if (list.sweep()) this.#drop(duration);
   }
 }

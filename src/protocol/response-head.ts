@@ -36,6 +36,7 @@ export class ReceivedHead implements ResponseHead {
   readonly status: number;
   readonly version: number;
   readonly encoded: boolean;
+  readonly reason: string;
   readonly #text: string;
   readonly #fieldsStart: number;
 
@@ -46,11 +47,8 @@ export class ReceivedHead implements ResponseHead {
     this.encoded = encoded;
     this.#text = text;
     this.#fieldsStart = fieldsStart;
-  }
-
-  get reason(): string {
-    const end = this.#fieldsStart - 2;
-    return end > 13 ? this.#text.slice(13, end) : "";
+    // At once: a head that a server repeats is made once.
+    this.reason = fieldsStart > 15 ? text.slice(13, fieldsStart - 2) : "";
   }
 
   fields(): HTTPHeaderDict {
