@@ -266,9 +266,11 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
   }
 
   #hooked(call: RequestSpec): RequestSpec {
-    if (call.settings.onRequest === null && (this.#plan === null || this.#plan.cookies === "")) return call;
-    const { url, attempts, cookies } = this.plan;
-    const facts = { request: this.id, method: call.method, url, attempt: attempts + 1 };
+    const plan = this.#plan;
+    const cookies = plan?.cookies ?? "";
+    if (call.settings.onRequest === null && cookies === "") return call;
+    const { url } = plan ?? this.#hop;
+    const facts = { request: this.id, method: call.method, url, attempt: (plan?.attempts ?? 0) + 1 };
     const headers = withCookies(call.headers, cookies);
     return { ...call, headers: fieldsAfterHook(call.settings, headers, facts) };
   }

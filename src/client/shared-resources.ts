@@ -49,7 +49,7 @@ export class SharedResources {
 
   /** A request has ended, with its body. */
   end(request: RunningRequest): void {
-    this.#running.remove(request);
+    if (request.list !== null) this.#running.remove(request);
     if (this.#running.size > 0) return;
     if (this.#sweeping) this.sweep();
     if (this.#waiting.length === 0) return;

@@ -242,9 +242,9 @@ export class BodySource {
   }
 
   #cut(state: "failed" | "dropped"): void {
-    const stream = this.#stream;
+    // First the stream: when the last request has ended no timer of its shall be left.
+    this.#stream?.cancel();
     this.#finish(state);
-    stream?.cancel();
   }
 
   /** A read under way must not take what has come for the whole. */
