@@ -15,6 +15,7 @@ export const PEERS = {
   undici: { label: "undici request", module: "undici", package: UNDICI },
   "undici-dispatch": { label: "undici dispatch", module: "undici-dispatch", package: UNDICI },
   "undici-fetch": { label: "undici fetch", module: "undici-fetch", package: UNDICI },
+  "global-fetch": { label: "fetch of Node", module: "global-fetch" },
   "node-http": { label: "node:http", module: "node-http" },
   "node-http2": { label: "node:http2", module: "node-http2" },
   h2load: { label: "h2load", module: "h2load" },

@@ -1,4 +1,5 @@
 import { pathToFileURL } from "node:url";
+import { collectBy } from "../lib/node-http.mjs";
 import { lengthOf, uploadBytes, uploadParts } from "../lib/upload.mjs";
 
 /** urlpool with its default options; `dist` is the path of the build to measure. */
@@ -15,6 +16,8 @@ export async function create({ connections, ca, dist, options, mode = "collect",
     upload: async (url) => (await manager.request("POST", url, { body: bytes })).data.length,
     "upload-stream": async (url) =>
       (await manager.request("POST", url, { body: uploadParts(bytes) })).data.length,
+    fetch: async (url) => (await (await manager.fetch(url)).arrayBuffer()).byteLength,
+    agent: collectBy(manager),
   };
   return { request: modes[mode], close: () => manager.clear() };
 }

@@ -8,8 +8,8 @@ import type { MockRequest } from "./request.ts";
  */
 export type MockFault = "refuse" | "reset" | "close-mid-body" | "stall";
 
-/** One answer. At most one of `json`, `text` and `body` is its body. */
-export interface MockAnswer {
+/** What an answer says. At most one of `json`, `text` and `body` is its body. */
+export interface MockContent {
   /** Default 200. */
   readonly status?: number | undefined;
   readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
@@ -18,6 +18,10 @@ export interface MockAnswer {
   readonly body?: Uint8Array | undefined;
   /** ms before the answer, of the time that the manager goes by. Default 0. */
   readonly delay?: number | undefined;
+}
+
+/** One answer, and how it fails. */
+export interface MockAnswer extends MockContent {
   readonly fault?: MockFault | undefined;
   /** Bytes of the body that come before `close-mid-body`. Default: half of them. */
   readonly after?: number | undefined;
@@ -30,14 +34,14 @@ export type MockReply = MockAnswer | number;
 export type MockHandler = (request: MockRequest) => MockReply | PromiseLike<MockReply>;
 
 /** The body of `answer`. */
-export function bodyOf(answer: MockAnswer): Buffer {
+export function bodyOf(answer: MockContent): Buffer {
   if (answer.body !== undefined) return Buffer.from(answer.body);
   if (answer.json !== undefined) return Buffer.from(JSON.stringify(answer.json));
   return Buffer.from(answer.text ?? "");
 }
 
 /** The fields of `answer`, as name and value; its type and length are added unless it has them. */
-export function fieldsOf(answer: MockAnswer, length: number): [name: string, value: string][] {
+export function fieldsOf(answer: MockContent, length: number): [name: string, value: string][] {
   const fields: [string, string][] = [];
   for (const [name, value] of Object.entries(answer.headers ?? {})) {
     for (const one of typeof value === "string" ? [value] : value) fields.push([name, one]);

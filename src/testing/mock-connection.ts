@@ -186,6 +186,6 @@ export function hasNoBody(method: string, status: number): boolean {
 }
 
 /** Resolves after `ms`. */
-export function pass(clock: Time, ms: number): Promise<void> {
+export function pass(clock: Pick<Clock, "setTimer">, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.setTimer(resolve, ms, true));
 }

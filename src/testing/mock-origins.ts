@@ -10,11 +10,12 @@ import {
   type PoolManagerOptions,
   systemClock,
 } from "../index.ts";
-import type { MockAnswer, MockHandler, MockReply } from "./answer.ts";
+import type { MockAnswer } from "./answer.ts";
 import { MockAgentBase } from "./mock-agent.ts";
 import { hasNoBody, MockConnection } from "./mock-connection.ts";
 import { MockRequest } from "./request.ts";
-import { MockRoute, type RouteMatch, type UnexpectedRequestError, unexpected } from "./route.ts";
+import type { MockRoute, Reply, RouteMatch } from "./route.ts";
+import { Routes } from "./routes.ts";
 
 /** What {@link MockOrigins.load} reads of an HTTP Archive. */
 export interface HarLike {
@@ -30,15 +31,10 @@ export interface HarLike {
   };
 }
 
-type Reply = MockReply | readonly MockReply[] | MockHandler;
-
 /** Origins of a test of its own: nothing is global, nothing has to be restored. */
 export class MockOrigins {
-  /** What came, in its order; each try of a request is one. */
-  readonly requests: MockRequest[] = [];
-  readonly #routes: MockRoute[] = [];
+  readonly #routes = new Routes();
   readonly #managers: PoolManager[] = [];
-  readonly #unexpected: UnexpectedRequestError[] = [];
   readonly #options: PoolManagerOptions;
   #connections = 0;
   #fetch: Fetch | null = null;
@@ -68,11 +64,14 @@ export class MockOrigins {
     };
   }
 
+  /** What came, in its order; each try of a request is one. */
+  get requests(): readonly MockRequest[] {
+    return this.#routes.requests;
+  }
+
   /** Expects what `match` says. A list answers in turn, and its last one stays. The first route that fits answers. */
   route(match: RouteMatch, reply: Reply): MockRoute {
-    const route = new MockRoute(match, reply);
-    this.#routes.push(route);
-    return route;
+    return this.#routes.add(match, reply);
   }
 
   /** Expects GET of `url`, such as `https://api.test/users/:id`. */
@@ -106,7 +105,7 @@ export class MockOrigins {
     this.#agent ??= new MockAgentBase(
       this.#options.clock ?? systemClock,
       () => ++this.#connections,
-      (request) => this.#take(request),
+      (request) => this.#routes.take(request),
     ).agent();
     return this.#agent;
   }
@@ -142,9 +141,7 @@ export class MockOrigins {
 
   /** Throws the first unexpected request, or an error that names the routes that were not used up. */
   verify(): void {
-    if (this.#unexpected[0] !== undefined) throw this.#unexpected[0];
-    const left = this.#routes.filter((route) => !route.complete);
-    if (left.length > 0) throw new Error(`Routes that were not used up: ${left.join("; ")}`);
+    this.#routes.verify();
   }
 
   /** Closes the managers, and verifies. What a failed block threw is the `suppressed` of the error then. */
@@ -167,16 +164,7 @@ export class MockOrigins {
     const { method, target, headers } = exchange.head;
     const body = await bodyOfRequest(exchange);
     const request = new MockRequest(method, new URL(target, origin).href, headers, body, connection);
-    return this.#take(request);
-  }
-
-  async #take(request: MockRequest): Promise<MockAnswer> {
-    this.requests.push(request);
-    const route = this.#routes.find((one) => one.differences(request).length === 0);
-    if (route !== undefined) return route.answer(request);
-    const error = unexpected(request, this.#routes);
-    this.#unexpected.push(error);
-    throw error;
+    return this.#routes.take(request);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Routes: which requests are expected, what answers them, and what an unexpected one came nearest to. */
 
 import { HTTPError } from "../index.ts";
-import type { MockAnswer, MockHandler, MockReply } from "./answer.ts";
+import type { MockAnswer } from "./answer.ts";
 import type { MockRequest } from "./request.ts";
 
 /** What a request must be like. What is left out may be anything. */
@@ -17,20 +17,29 @@ export interface RouteMatch {
   readonly body?: ((body: Buffer) => boolean) | undefined;
 }
 
+/** An answer or its status alone, several in turn, or a function that makes one for a request. */
+export type Reply<Answer extends object = MockAnswer> =
+  | Answer
+  | number
+  | readonly (Answer | number)[]
+  | Handler<Answer>;
+
+type Handler<Answer> = (request: MockRequest) => Answer | number | PromiseLike<Answer | number>;
+
 /** A request came that no route takes. It is not sent again. */
 export class UnexpectedRequestError extends HTTPError {}
 
 /** One expected kind of request. */
-export class MockRoute {
+export class MockRoute<Answer extends object = MockAnswer> {
   /** The requests it answered. */
   readonly calls: MockRequest[] = [];
   readonly #match: RouteMatch;
-  readonly #replies: readonly MockReply[] | MockHandler;
+  readonly #replies: readonly (Answer | number)[] | Handler<Answer>;
   #limit = Number.POSITIVE_INFINITY;
 
-  constructor(match: RouteMatch, reply: MockReply | readonly MockReply[] | MockHandler) {
+  constructor(match: RouteMatch, reply: Reply<Answer>) {
     this.#match = match;
-    this.#replies = typeof reply === "function" ? reply : isList(reply) ? reply : [reply];
+    this.#replies = isHandler(reply) || isList(reply) ? reply : [reply];
   }
 
   /** Answers one request only. */
@@ -69,14 +78,14 @@ export class MockRoute {
   }
 
   /** Takes `request` and gives its answer. */
-  async answer(request: MockRequest): Promise<MockAnswer> {
+  async answer(request: MockRequest): Promise<Answer> {
     const { path } = this.#match;
     if (path !== undefined) request.params = paramsOf(path, new URL(request.url).pathname) ?? {};
     const turn = this.calls.push(request) - 1;
     const replies = this.#replies;
     const reply =
       typeof replies === "function" ? await replies(request) : replies[Math.min(turn, replies.length - 1)];
-    return typeof reply === "number" ? { status: reply } : (reply ?? {});
+    return (typeof reply === "number" ? { status: reply } : (reply ?? {})) as Answer;
   }
 
   toString(): string {
@@ -86,7 +95,10 @@ export class MockRoute {
 }
 
 /** The error for `request`, with the three routes that came nearest. */
-export function unexpected(request: MockRequest, routes: readonly MockRoute[]): UnexpectedRequestError {
+export function unexpected(
+  request: MockRequest,
+  routes: readonly Pick<MockRoute, "differences" | "toString">[],
+): UnexpectedRequestError {
   const near = routes
     .map((route) => ({ route, found: route.differences(request) }))
     .sort((a, b) => a.found.length - b.found.length)
@@ -99,8 +111,12 @@ export function unexpected(request: MockRequest, routes: readonly MockRoute[]): 
   });
 }
 
-function isList(reply: MockReply | readonly MockReply[]): reply is readonly MockReply[] {
+function isList<Answer extends object>(reply: Reply<Answer>): reply is readonly (Answer | number)[] {
   return Array.isArray(reply);
+}
+
+function isHandler<Answer extends object>(reply: Reply<Answer>): reply is Handler<Answer> {
+  return typeof reply === "function";
 }
 
 function accepts(wanted: string | RegExp, value: string): boolean {

@@ -18,7 +18,17 @@ const PRIVATE: Readonly<Record<string, string>> = {
 
 type LookupCallback = (error: Error | null, address?: unknown, family?: number) => void;
 
-function lookup(host: string, options: { all?: boolean }, callback: LookupCallback): void {
+type LookupArguments =
+  | [host: string, options: { all?: boolean }, callback: LookupCallback]
+  | [host: string, callback: LookupCallback];
+
+function lookup(...[host, ...given]: LookupArguments): void {
+  const callback = given.at(-1) as LookupCallback;
+  const options = given.length === 2 ? (given[0] as { all?: boolean }) : {};
+  if (net.isIP(host) !== 0) {
+    callback(null, options.all ? [{ address: host, family: net.isIP(host) }] : host, net.isIP(host));
+    return;
+  }
   if (!/(^|\.)(example\.com|httpbin\.org|typicode\.com|localhost)$/.test(host)) {
     callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: "ENOTFOUND" }));
     return;

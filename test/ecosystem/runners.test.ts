@@ -11,13 +11,13 @@ describe("test runners", { skip }, () => {
   it("work: Jest in its default mode, CommonJS", async () => {
     const { code, stdout, stderr } = await runTool("jest/bin/jest.js", JEST, project("jest"));
     assert.equal(code, 0, stdout + stderr);
-    assert.match(stderr, /Tests: +4 passed, 4 total/);
+    assert.match(stderr, /Tests: +5 passed, 5 total/);
   });
 
   it("work: vitest", async () => {
     const args = ["run", "--root=.", "--no-color"];
     const { code, stdout, stderr } = await runTool("vitest/vitest.mjs", args, project("vitest"));
     assert.equal(code, 0, stdout + stderr);
-    assert.match(stdout, /Tests +3 passed/);
+    assert.match(stdout, /Tests +4 passed/);
   });
 });

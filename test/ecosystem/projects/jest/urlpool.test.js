@@ -1,7 +1,7 @@
 // Jest's default mode: CommonJS, no import(), a module registry of its own.
 const { createServer } = require("node:http");
 const { HTTPError, NewConnectionError, PoolManager } = require("urlpool");
-const { fakeClock, MockOrigins, UnexpectedRequestError } = require("urlpool/testing");
+const { fakeClock, MockOrigins, startOrigin, UnexpectedRequestError } = require("urlpool/testing");
 
 test("requests, errors and mocks work", async () => {
   const server = createServer((_request, response) => response.end('{"a":1}'));
@@ -49,3 +49,12 @@ test(
     expect(await (await pending).text()).toBe("ok");
   }),
 );
+
+test("a real origin fails where it is told to", async () => {
+  const origin = await startOrigin({ tls: true });
+  origin.script([{ text: "0123456789", fault: "reset", at: "body", after: 3 }, { text: "whole" }]);
+  const manager = new PoolManager({ caCertData: origin.ca, retries: { total: 1, backoffFactor: 0 } });
+  expect(await (await manager.request("GET", origin.url)).text()).toBe("whole");
+  await manager.close();
+  await origin.close();
+});

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { HTTPError, NewConnectionError, PoolManager } from "urlpool";
-import { fakeClock, MockOrigins, UnexpectedRequestError } from "urlpool/testing";
+import { fakeClock, MockOrigins, startOrigin, UnexpectedRequestError } from "urlpool/testing";
 import { expect, test } from "vitest";
 
 test("requests and errors work, and require gives the same classes", async () => {
@@ -40,3 +40,12 @@ test(
     expect(await (await pending).text()).toBe("ok");
   }),
 );
+
+test("a real origin fails where it is told to", async () => {
+  const origin = await startOrigin({ tls: true });
+  origin.script([{ text: "0123456789", fault: "reset", at: "body", after: 3 }, { text: "whole" }]);
+  const manager = new PoolManager({ caCertData: origin.ca, retries: { total: 1, backoffFactor: 0 } });
+  expect(await (await manager.request("GET", origin.url)).text()).toBe("whole");
+  await manager.close();
+  await origin.close();
+});
