@@ -172,6 +172,8 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
     this.#polled = true;
     this.tellCapacity();
     this.#polled = false;
+    // Whoever waited for the poll has waited long enough.
+    this.#writer.flush();
   }
 
   // ByteReceiver

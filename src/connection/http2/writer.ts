@@ -14,7 +14,7 @@ export interface WriteSource {
   /** The socket does not take what was written. */
   blocked: boolean;
   takeOutput(): Buffer | null;
-  giveBack(taken: Buffer): void;
+  giveBack(keeps: boolean): void;
 }
 
 /** Writes what a session has for its peer. */
@@ -25,7 +25,7 @@ export class SessionWriter {
   readonly #source: WriteSource;
   /** A stream of somebody's own may hand a buffer on and call back: its memory is not used again. */
   readonly #recycles: boolean;
-  #unfinished: Buffer[] = [];
+  #unfinished = 0;
   #scheduled = false;
   #closed = false;
 
@@ -37,7 +37,7 @@ export class SessionWriter {
 
   /** Whether something was written that the socket has not taken. */
   get isWaiting(): boolean {
-    return this.#unfinished.length > 0;
+    return this.#unfinished > 0;
   }
 
   /** Has the output written soon. `soon`: when the current call has ended. */
@@ -53,7 +53,7 @@ export class SessionWriter {
     while (!this.#closed && !this.#source.blocked) {
       const bytes = this.#source.takeOutput();
       if (bytes === null) return;
-      this.#unfinished.push(bytes);
+      this.#unfinished++;
       this.#socket.write(bytes, this.#onWritten);
       this.#source.blocked = this.#socket.writableLength >= OUTPUT_HIGH_WATER;
     }
@@ -80,9 +80,9 @@ export class SessionWriter {
 
   readonly #onWritten = (): void => {
     this.finished++;
-    const bytes = this.#unfinished.shift();
+    this.#unfinished--;
     if (this.#closed) return;
-    if (bytes !== undefined && this.#recycles) this.#source.giveBack(bytes);
+    this.#source.giveBack(!this.#recycles);
     if (!this.#source.blocked || this.#socket.writableLength >= OUTPUT_HIGH_WATER) return;
     this.#source.blocked = false;
     this.flush();

@@ -13,6 +13,8 @@ export class Output {
   bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_SIZE);
   length: number = 0;
   #spare: Buffer | null = null;
+  /** The buffers behind what was taken and not given back, in order. */
+  readonly #lent: Buffer[] = [];
 
   /** Makes room for `length` more bytes. */
   reserve(length: number): void {
@@ -26,16 +28,17 @@ export class Output {
   take(): Buffer | null {
     if (this.length === 0) return null;
     const taken = this.bytes.subarray(0, this.length);
+    this.#lent.push(this.bytes);
     this.bytes = this.#spare ?? Buffer.allocUnsafeSlow(this.bytes.length);
     this.#spare = null;
     this.length = 0;
     return taken;
   }
 
-  /** The bytes of `taken` were written: its memory can be used again. */
-  giveBack(taken: Buffer): void {
-    const { buffer, byteOffset } = taken;
-    if (buffer.byteLength <= LARGEST_KEPT) this.#spare = Buffer.from(buffer, byteOffset);
+  /** The bytes that were taken first were written: their memory can be used again, unless somebody else `keeps` it. */
+  giveBack(keeps: boolean): void {
+    const bytes = this.#lent.shift();
+    if (!keeps && bytes !== undefined && bytes.length <= LARGEST_KEPT) this.#spare = bytes;
   }
 
   octet(value: number): void {

@@ -187,9 +187,9 @@ export class Session implements FrameSink {
     return this.#out.take();
   }
 
-  /** What `takeOutput` gave was written: its memory can be used again. */
-  giveBack(taken: Buffer): void {
-    this.#out.giveBack(taken);
+  /** What `takeOutput` gave first was written: its memory can be used again, unless somebody `keeps` it. */
+  giveBack(keeps: boolean): void {
+    this.#out.giveBack(keeps);
   }
 
   // FrameSink

@@ -86,7 +86,7 @@ export class Conversation implements SessionObserver {
     const taken = this.session.takeOutput();
     if (taken === null) return [];
     const bytes = Buffer.from(taken);
-    this.session.giveBack(taken);
+    this.session.giveBack(false);
     const start = bytes.toString("latin1", 0, 3) === "PRI" ? 24 : 0;
     const { frames, rest } = h2.readFrames(bytes.subarray(start));
     assert.equal(rest.length, 0, "only whole frames are written");
