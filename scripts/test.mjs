@@ -21,12 +21,12 @@ import {
   runPackage,
 } from "./ensure.mjs";
 
-/** The flags that tests run with, on every Node version. On Node 20 the time limit is for a whole file, later for each test too. */
+/** The flags that tests run with, on every Node version. On Node 20 the time limit is for a whole file, later for each test too; a soak gets its own on top. */
 export const NODE_FLAGS = [
   "--expose-gc",
   "--enable-source-maps",
   "--test",
-  "--test-timeout=60000",
+  `--test-timeout=${60_000 + Number(process.env.TEST_SOAK_MS ?? 0)}`,
   "--test-concurrency=2",
 ];
 

@@ -44,6 +44,7 @@ for (const server of H2_SERVERS) {
       assert.equal(small.version, 20);
       assert.equal(small.reason, "");
       assert.equal(String(small.data), SMALL);
+      assert.equal(small.trailers?.get("x-trailer") ?? null, server.name === "nghttpd" ? "yes" : null);
       const head = await manager.request("HEAD", `${url}/small.txt`);
       assert.deepEqual([head.status, head.data.length], [200, 0]);
       assert.ok((await manager.request("GET", `${url}/nothing`)).status >= 200);
