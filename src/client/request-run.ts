@@ -205,6 +205,8 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
 
   /** Ends the request, which fails with `reason`. */
   stop(reason: unknown): void {
+    // Its body has come, and is being decoded.
+    if (this.#ended) this.#attempt?.source?.destroy(reason);
     if (this.#stopped !== null || this.#ended) return;
     this.#stopped = { reason };
     this.#current?.stop(reason);
@@ -393,8 +395,17 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
     this.#current = null;
     this.#plan?.made?.discard?.();
     this.#lastCall.body?.discard?.();
-    this.#guard?.end();
+    this.#endGuard();
     this.#router.shared.end(this);
+  }
+
+  /** What has come may still have to be decoded, under the same limits. */
+  #endGuard(): void {
+    const guard = this.#guard;
+    if (guard === null) return;
+    const { source } = this.#attempt ?? {};
+    if (source) source.whenRead(() => guard.end());
+    else guard.end();
   }
 
   traceEnd(response: HTTPResponse): void {

@@ -1,7 +1,7 @@
 /** A connection being made for a pool. It has no time limit of its own: those who wait for it have. */
 
 import type { Connection, ConnectionOwner } from "../connection/connection.ts";
-import type { HTTPError } from "../core/errors.ts";
+import { type HTTPError, NameResolutionError } from "../core/errors.ts";
 import { TimerEntry } from "../core/timers.ts";
 import { Link } from "./linked-list.ts";
 import type { Waiter, WaiterDial } from "./waiter.ts";
@@ -47,7 +47,9 @@ export class PendingDial implements DialRequest, WaiterDial {
   readonly budgetLink: Link<PendingDial> = new Link<PendingDial>(this);
   readonly #pool: DialOwner;
   #handle: DialHandle | null = null;
-  #wentOn = false;
+  /** How often it went on with a look-up, and with a socket. */
+  #lookups = 0;
+  #sockets = 0;
 
   constructor(pool: DialOwner, owner: ConnectionOwner, waiter: Waiter, promise: number) {
     this.#pool = pool;
@@ -68,14 +70,16 @@ export class PendingDial implements DialRequest, WaiterDial {
     this.#pool.dialFailed(this, error);
   }
 
-  /** Once, and if `error` says that no file descriptor was left. */
+  /** If `error` says that no file descriptor was left, and one more may be enough. */
   mayGoOn(error: Error): boolean {
-    return !this.#wentOn && isOutOfDescriptors(error);
+    if (!isOutOfDescriptors(error)) return false;
+    return isOfLookup(error) ? this.#lookups < LOOKUP_DESCRIPTORS : this.#sockets < 1;
   }
 
-  /** Tries again after a failure. */
-  goOn(): void {
-    this.#wentOn = true;
+  /** Tries again after that failure. */
+  goOn(error: Error): void {
+    if (isOfLookup(error)) this.#lookups++;
+    else this.#sockets++;
     this.start();
   }
 
@@ -96,6 +100,13 @@ export class PendingDial implements DialRequest, WaiterDial {
     this.#handle?.abort(timeout);
     this.#pool.abandoned(this);
   }
+}
+
+/** About how many file descriptors a look-up needs at once, for files and sockets of its own; a connection needs one. */
+const LOOKUP_DESCRIPTORS = 3;
+
+function isOfLookup(error: Error): boolean {
+  return error instanceof NameResolutionError;
 }
 
 /** The limit of this process, or of the machine. */

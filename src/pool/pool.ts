@@ -363,7 +363,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     const idle = this.settings.budget.idle.first;
     if (idle === null || dial.waiter === null || !dial.mayGoOn(error)) return false;
     idle.value.close();
-    dial.goOn();
+    dial.goOn(error);
     return true;
   }
 

@@ -1,6 +1,7 @@
 /** The fault catalogue, rows about connections and pools: making them, losing them, sharing them. */
 
 import assert from "node:assert/strict";
+import type { LookupFunction } from "node:net";
 import { describe, it } from "node:test";
 import {
   type HTTPError,
@@ -121,6 +122,34 @@ describe("no connection", () => {
       assert.equal(response.retries!.history.length, 0);
       assert.equal(manager.stats().openConnections, 2);
     });
+
+    for (const [shortages, found] of [
+      [3, true],
+      [4, false],
+    ] as const) {
+      const what = found ? "goes on" : "ends";
+      it(`fault 5: a look-up that met ${code} ${shortages} times ${what}; its socket has a try of its own`, async () => {
+        using world = new World().http("a.test").host("c.test", code, script(OK));
+        const failure = Object.assign(new Error("no file"), { code });
+        let asked = 0;
+        const lookup: LookupFunction = (name, _options, done) => {
+          const short = name === "c.test" && asked++ < shortages;
+          const address = name === "a.test" ? "10.0.0.1" : "10.0.0.2";
+          queueMicrotask(() => (short ? done(failure, []) : done(null, [{ address, family: 4 }])));
+        };
+        const manager = world.manager({ lookup, retries: false });
+        await world.run(
+          Promise.all(Array.from({ length: 5 }, () => manager.request("GET", "http://a.test/"))),
+        );
+        await world.rest();
+        const asking = manager.request("GET", "http://c.test/");
+        if (found) assert.equal((await world.run(asking)).status, 200);
+        else assert.ok((await world.failure(asking)) instanceof NameResolutionError);
+        await world.rest();
+        // Each shortage has cost one of the five; with the socket the name is looked up again.
+        assert.deepEqual([asked, manager.stats().openConnections], [found ? 5 : 4, 2]);
+      });
+    }
 
     it(`fault 5: ${code} twice, or with nothing idle, is an error; counts are exact`, async () => {
       using world = new World().http("a.test").host("c.test", code);

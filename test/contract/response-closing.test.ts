@@ -29,9 +29,9 @@ async function get(
   await use(await pool.request("GET", "/", options), `${origin.url}/`);
 }
 
-async function collect(pieces: AsyncIterable<Buffer>): Promise<string[]> {
+async function collect(pieces: AsyncIterable<Uint8Array>): Promise<string[]> {
   const texts: string[] = [];
-  for await (const piece of pieces) texts.push(String(piece));
+  for await (const piece of pieces) texts.push(String(Buffer.from(piece)));
   return texts;
 }
 
@@ -162,6 +162,59 @@ describe("reading in ways that exclude each other", () => {
         });
       }));
   }
+});
+
+describe("a stream that is asked for when the body was read already", () => {
+  const streams: Record<string, (response: HTTPResponse) => AsyncIterable<Uint8Array>> = {
+    body: (response) => response.body,
+    "readable()": (response) => response.readable(),
+  };
+  const spends: Record<string, (response: HTTPResponse) => unknown> = {
+    "was read": (response) => response.read(),
+    "was read as text": (response) => response.text(),
+    "was read by another stream": (response) => collect(response),
+    "was given up": (response) => response.releaseConn(),
+    "was closed": (response) => response.close(),
+  };
+  for (const [name, stream] of Object.entries(streams)) {
+    for (const [how, spend] of Object.entries(spends)) {
+      it(`${name} passed for an empty body: it ${how}`, () =>
+        get(HELLO, async (response, url) => {
+          await spend(response);
+          await assert.rejects(collect(stream(response)), (error) => {
+            assert.ok(error instanceof BodyUsedError && error.message.startsWith(`GET ${url}: `));
+            return true;
+          });
+        }));
+    }
+
+    it(`${name} gives the rest where a part was read, and nothing where there is nothing`, async () => {
+      await get(HELLO, async (response) => {
+        await response.read(2);
+        assert.equal((await collect(stream(response))).join(""), "llo");
+      });
+      await get("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", async (response) =>
+        assert.deepEqual(await collect(stream(response)), []),
+      );
+    });
+
+    it(`${name} gives a preloaded body after it was read as text`, () =>
+      get(
+        HELLO,
+        async (response) => {
+          await response.text();
+          assert.deepEqual(await collect(stream(response)), ["hello"]);
+        },
+        {},
+      ));
+  }
+
+  it("body is the same stream still, once it was read", () =>
+    get(HELLO, async (response) => {
+      const { body } = response;
+      assert.deepEqual(await collect(body), ["hello"]);
+      assert.equal(response.body, body);
+    }));
 });
 
 describe("a signal that stops the body", () => {

@@ -65,6 +65,7 @@ export class BodyReader {
   constructor(source: BodySource, options: ReaderOptions) {
     this.source = source;
     this.options = options;
+    source.coded = options.contentCodings.length + options.transferCodings.length > 0;
   }
 
   /** Whether anything was read. */
@@ -193,7 +194,10 @@ export class BodyReader {
         this.#buffer.put(await this.#decode(piece.bytes, amount));
         return true;
       }
-      if (this.#decoder === null || this.#ending) return false;
+      if (this.#decoder === null || this.#ending) {
+        this.source.read();
+        return false;
+      }
       this.#ending = true;
     }
     this.#buffer.put(await this.#decode(EMPTY, amount));

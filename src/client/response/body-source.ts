@@ -63,6 +63,12 @@ export class BodySource {
   #drainBytes = 0;
   #drainTimer: Timer | null = null;
   #waiting: (() => void)[] = [];
+  /** Its reader has all of it, or wants no more. */
+  #wasRead = false;
+  /** Called once then. */
+  #onRead: (() => void) | null = null;
+  /** It has to be decoded: its reader has work left when all has come. */
+  coded: boolean = false;
   #onEnd: (() => void) | null;
 
   /** `length` is the declared one, `null` where unknown; `onEnd` is called once, however the body ends. */
@@ -225,14 +231,31 @@ export class BodySource {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Ends the stream unless the body has ended. Readers get `reason`. */
+  /** Ends the stream unless the body has ended. Readers get `reason`, also where all has come and is still to be read. */
   destroy(reason: unknown): void {
     this.#letGo();
-    if (this.ended) return;
+    const unread = this.#state === "complete" && !this.#wasRead;
+    if (this.ended && !unread) return;
     this.#clear();
     this.#reason = reason;
     this.#destroyed = true;
-    this.#cut("failed");
+    if (unread) this.#state = "failed";
+    else this.#cut("failed");
+    this.read();
+  }
+
+  /** Its reader has all of it, decoded, or wants no more. */
+  read(): void {
+    this.#wasRead = true;
+    const told = this.#onRead;
+    this.#onRead = null;
+    told?.();
+  }
+
+  /** Calls `done` once that is so, maybe at once; of a body that needs no work once it has come, when it has. */
+  whenRead(done: () => void): void {
+    if (this.#wasRead || !this.coded || this.#state !== "complete") done();
+    else this.#onRead = done;
   }
 
   /** Ends the stream unless the body has ended. There are no readers. */
@@ -252,6 +275,7 @@ export class BodySource {
     this.#untold = false;
     this.#touched = true;
     this.#letGo();
+    this.read();
     if (this.ended && this.#empty) return;
     this.#clear();
     if (this.#state !== "failed") this.#state = this.ended ? "dropped" : "draining";

@@ -350,19 +350,21 @@ export class HTTPResponse {
     return eventsOf(this, options);
   }
 
-  /** The body as a web stream of bytes, always the same one. Cancelling it closes the response. */
+  /** What is left of the body as a web stream, always the same; `BodyUsedError` if nothing is. Cancelling closes it. */
   get body(): WebStream {
-    this.#body ??= webStream({
-      read1: (amount) => this.read1(amount),
-      readInto: async (view) => await this.#readable().readInto(view, this.#decodeContent, "some"),
+    const body = {
+      read1: (amount: number) => this.read1(amount),
+      readInto: async (view: Buffer) => await this.#readable().readInto(view, this.#decodeContent, "some"),
       close: () => this.close(),
-    });
+    };
+    this.#body ??= webStream(body, this.#spent());
     return this.#body;
   }
 
-  /** The body as a Node stream. Destroying it closes the response. */
+  /** As `body`, a Node stream, each time a new one. Destroying it closes the response. */
   readable(): Readable {
-    return nodeStream({ read1: (amount) => this.read1(amount), close: () => this.releaseConn() });
+    const body = { read1: (amount: number) => this.read1(amount), close: () => this.releaseConn() };
+    return nodeStream(body, this.#spent());
   }
 
   /** Bytes of the body that came over the wire so far, before decoding. */
@@ -417,6 +419,18 @@ export class HTTPResponse {
     return decodeContent ?? this.#decodeContent;
   }
 
+  /** What a stream that is made now fails with: it must not pass for an empty body. */
+  #spent(): HTTPError | null {
+    if (this.#reader === null) return null;
+    const { source, used, exhausted } = this.#reader;
+    return source.dropped || (used && exhausted && !source.failed) ? this.#usedError() : null;
+  }
+
+  #usedError(): HTTPError {
+    const text = "The body was read already, is being read, or was given up";
+    return this.#describe(new BodyUsedError(text, { phase: "body" }));
+  }
+
   #readable(): BodyReader {
     this.#reader ??= memoryReader(this.#data, this.#wireBytes);
     return this.#reader;
@@ -428,10 +442,7 @@ export class HTTPResponse {
       this.#bodyUsed = true;
       return this.#data;
     }
-    if (this.bodyUsed || this.#reader.source.dropped) {
-      const text = "The body was read already, is being read, or was given up";
-      throw this.#describe(new BodyUsedError(text, { phase: "body" }));
-    }
+    if (this.bodyUsed || this.#reader.source.dropped) throw this.#usedError();
     return this.read();
   }
 }

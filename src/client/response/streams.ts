@@ -22,10 +22,13 @@ export interface WritableInto extends ReadableBody {
 /** Read at once where the reader names no amount. */
 const STEP = 65_536;
 
-/** A byte stream; a BYOB reader's view is written to. Cancelling it closes the body. */
-export function webStream(body: WritableInto): WebStream {
+/** A byte stream; a BYOB reader's view is written to. Cancelling it closes the body. `spent`: all that it gives. */
+export function webStream(body: WritableInto, spent: Error | null): WebStream {
   return new ReadableStream({
     type: "bytes",
+    start: (controller) => {
+      if (spent !== null) controller.error(spent);
+    },
     async pull(controller) {
       const request = controller.byobRequest;
       const view = request?.view as Uint8Array | null | undefined;
@@ -43,14 +46,16 @@ export function webStream(body: WritableInto): WebStream {
   });
 }
 
-/** A Node stream; destroying it closes the body. */
-export function nodeStream(body: ReadableBody): Readable {
+/** A Node stream; destroying it closes the body. `spent`: all that it gives. */
+export function nodeStream(body: ReadableBody, spent: Error | null): Readable {
   return new Readable({
     read(size) {
-      body.read1(Math.max(size, STEP)).then(
-        (bytes) => this.push(bytes.length === 0 ? null : bytes),
-        (error) => this.destroy(error as Error),
-      );
+      if (spent !== null) this.destroy(spent);
+      else
+        body.read1(Math.max(size, STEP)).then(
+          (bytes) => this.push(bytes.length === 0 ? null : bytes),
+          (error) => this.destroy(error as Error),
+        );
     },
     destroy(error, callback) {
       body.close();

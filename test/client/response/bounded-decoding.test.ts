@@ -1,9 +1,10 @@
 /** However a body is read, it is decoded no further than was asked for, and no longer than somebody wants it. */
 
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
-import { type HTTPResponse, PoolManager } from "../../../src/index.ts";
+import { type HTTPResponse, PoolManager, type RequestOptions } from "../../../src/index.ts";
 import { startHttp } from "../../kit/http-origin.ts";
 import { leakGate } from "../../kit/leak-gate.ts";
 import { startOrigin } from "../../kit/origin.ts";
@@ -31,6 +32,74 @@ const WAYS: Record<string, (response: HTTPResponse) => AsyncIterable<Uint8Array>
   body: (response) => response.body,
   "readable()": (response) => response.readable(),
 };
+
+describe("a body that has come whole, and is still being decoded", () => {
+  const ENDS: Record<string, (url: string) => Promise<[HTTPResponse, unknown]>> = {
+    "its signal": async (url) => {
+      const controller = new AbortController();
+      const response = await get(url, { signal: controller.signal });
+      await response.read(10);
+      controller.abort("enough");
+      return [response, "enough"];
+    },
+    "its deadline": async (url) => {
+      const response = await get(url, { deadline: 100 });
+      await response.read(10);
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      return [response, "DeadlineError"];
+    },
+  };
+  const get = (url: string, options: RequestOptions): Promise<HTTPResponse> =>
+    manager.request("GET", url, { ...options, preloadContent: false });
+  const manager = new PoolManager();
+
+  for (const [end, begin] of Object.entries(ENDS)) {
+    it(`was decoded to its end although ${end} was over`, async () => {
+      await using origin = await startHttp(() => ({ body: BOMB, headers: HEADERS }));
+      const [response, reason] = await begin(origin.url);
+      assert.equal(manager.stats().pools[0]!.busy, 0, "all has come");
+      for (let twice = 0; twice < 2; twice++) {
+        await assert.rejects(response.read(), (error) => ((error as Error).name ?? error) === reason);
+      }
+      assert.deepEqual([response.isClosed, response.tell()], [true, BOMB.length]);
+      manager.clear();
+    });
+  }
+
+  it("keeps no listener on its signal once it was read, or given up", async () => {
+    await using origin = await startHttp(() => ({
+      body: gzipSync("x"),
+      headers: { "Content-Encoding": "gzip" },
+    }));
+    const { signal } = new AbortController();
+    const ways = [
+      (response: HTTPResponse) => response.text(),
+      (response: HTTPResponse) => response.releaseConn(),
+      (response: HTTPResponse) => response.close(),
+      (response: HTTPResponse) => response.drainConn(),
+    ];
+    for (const use of ways) {
+      const response = await get(origin.url, { signal });
+      await use(response);
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(getEventListeners(signal, "abort").length, 0, String(use));
+    }
+    manager.clear();
+  });
+
+  it("keeps none where nothing is to be decoded", async () => {
+    await using origin = await startHttp(() => "plain");
+    const controller = new AbortController();
+    const response = await get(origin.url, { signal: controller.signal });
+    while (manager.stats().pools[0]!.busy > 0 && !response.isClosed && response.tell() < 5) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(getEventListeners(controller.signal, "abort").length, 0);
+    controller.abort();
+    assert.equal(await response.text(), "plain");
+    manager.clear();
+  });
+});
 
 describe("a small body that decodes to a very large one", () => {
   for (const [way, pieces] of Object.entries(WAYS)) {
