@@ -6,6 +6,7 @@ import {
   LocationValueError,
   MaxRetryError,
   NewConnectionError,
+  ProtocolError,
   type RequestOptions,
   ResponseError,
   Retry,
@@ -311,5 +312,28 @@ describe("pools", () => {
     manager.clear();
     await world.rest();
     assert.deepEqual(world.leftovers(), []);
+  });
+});
+
+describe("several Location lines", () => {
+  const twice = (...locations: string[]): World =>
+    new World().http("a.test", ({ target }) =>
+      target === "/" ? { status: 302, headers: locations.map((one) => ["Location", one] as const) } : target,
+    );
+
+  it("that are equal count as one", async () => {
+    using world = twice("/there", "/there", "/there");
+    const response = await world.run(world.manager().request("GET", "http://a.test/"));
+    assert.deepEqual([String(response.data), response.retries!.history.length], ["/there", 1]);
+  });
+
+  it("that differ leave more than one reading: an error, unless nobody follows them", async () => {
+    using world = twice("/there", "/elsewhere");
+    const manager = world.manager();
+    const error = await world.failure(manager.request("GET", "http://a.test/"));
+    assert.ok(error instanceof ProtocolError && /Location/.test(error.message), String(error));
+    const kept = await world.run(manager.request("GET", "http://a.test/", { redirect: false }));
+    assert.equal(kept.status, 302);
+    assert.equal(world.received.length, 2, "nothing was repeated, nothing was followed");
   });
 });

@@ -84,6 +84,13 @@ describe("a CONNECT that fails", () => {
     },
     "407 that offers nothing": { ...refusal(407, /407/), answer: { status: 407 } },
     "407 and close": { ...refusal(407, /407/), answer: { ...challenge("Basic realm=r"), close: true } },
+    "407 and reset": {
+      ...refusal(407, /407/),
+      answer: says(
+        'HTTP/1.1 407 Asked\r\nProxy-Authenticate: Basic realm="r"\r\nContent-Length: 0\r\n\r\n',
+        reset,
+      ),
+    },
     "a refusal with an endless body": {
       ...refusal(500, /500/),
       answer: says(`HTTP/1.1 500 Oops\r\nContent-Length: 999999999\r\n\r\n${"x".repeat(100_000)}`),

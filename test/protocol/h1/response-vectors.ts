@@ -116,6 +116,23 @@ export const ACCEPTED: Vector[] = [
   { name: "until close, empty", bytes: `${OK}\r\n`, eof: true, body: "", persistent: false },
   { name: "until close, not closed yet", bytes: `${OK}\r\nhello`, body: "hello", done: false },
   {
+    name: "chunked on two lines counts once",
+    bytes: `${OK}Transfer-Encoding: chunked\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
+    body: "ok",
+    persistent: true,
+  },
+  {
+    name: "identity is no coding (RFC 2616 3.6)",
+    bytes: `${OK}Transfer-Encoding: identity\r\n\r\nok`,
+    body: "ok",
+    done: false,
+  },
+  {
+    name: "identity before chunked is no coding either",
+    bytes: `${OK}Transfer-Encoding: identity, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
+    body: "ok",
+  },
+  {
     name: "Transfer-Encoding without chunked: until close (RFC 9112 6.3)",
     bytes: `${OK}Transfer-Encoding: gzip\r\n\r\nabc`,
     eof: true,
