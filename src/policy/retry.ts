@@ -194,7 +194,7 @@ export class Retry implements RetrySettings {
   }
 
   /**
-   * The `Retry` after one more failure or redirect. Of errors, ask {@link isRetryable} first. A retry that is allowed
+   * The `Retry` after one more failure or redirect. Which errors are retried at all is decided before. A retry that is allowed
    * is taken from the `budget`, if there is one.
    * @throws {MaxRetryError} if this was one too many; `reason` is the error, or a `ResponseError` about the answer.
    * @throws the error as it is, where its count is `false`, or the method may not be repeated.

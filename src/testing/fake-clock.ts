@@ -13,7 +13,7 @@ interface Pending {
 const START = "2026-01-01T00:00:00Z";
 
 /**
- * A clock for the option `clock` of managers and pools. It stands still until {@link advance}; then timeouts, back-offs,
+ * A clock for the option `clock` of managers and pools. It stands still until `advance`; then timeouts, back-offs,
  * deadlines and idle limits come as they would, each at its own time.
  *
  * `date`: the time of day at first. Default 2026-01-01, midnight UTC.

@@ -103,7 +103,7 @@ export function markdown(): string {
   const all = Object.entries(OPTIONS) as [OptionName, OptionSpec][];
   const groups = [...new Set(all.map(([, { group }]) => group))];
   const tables = groups.flatMap((group) => [
-    `#### ${group}`,
+    `### ${group}`,
     "",
     "| option | commands | meaning |",
     "|---|---|---|",
@@ -111,7 +111,7 @@ export function markdown(): string {
     "",
   ]);
   const codes = EXIT_MEANINGS.map(([code, meaning]) => `| ${code} | ${meaning} |`);
-  return [...tables, "#### Exit codes", "", "| code | meaning |", "|---:|---|", ...codes, ""].join("\n");
+  return [...tables, "### Exit codes", "", "| code | meaning |", "|---:|---|", ...codes, ""].join("\n");
 }
 
 function row(name: OptionName, spec: OptionSpec): string {
