@@ -6,10 +6,11 @@
  *     npm run bench -- --node 24                  current, a version or the path of a binary; may be repeated
  *     npm run bench -- --peers undici,socket      only these beside urlpool
  *     npm run bench -- --rounds 15                in every case
- *     npm run bench -- --quick                    short slices, few rounds: to see that all works
+ *     npm run bench -- --quick                    this Node, short slices, few rounds and peers: to see that all works; under 4 minutes
  *     npm run bench -- --base dist-before         adds another build of urlpool, "urlpool (base)"
  *     npm run bench -- --dist elsewhere/dist      measures this build instead of dist/, which is then not built
- *     npm run bench -- --out folder               writes there; without it only a full run writes, to bench/results/ and both READMEs
+ *     npm run bench -- --out folder               writes there, into the results of other cases if there are some; without it
+ *                                                 only a full run writes, to bench/results/ and both READMEs
  */
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -19,6 +20,7 @@ import { parseArgs } from "node:util";
 import { ensureBuild, ensureDependencies, npm, ROOT, run as runCommand } from "../scripts/ensure.mjs";
 import { barChart } from "./lib/chart.mjs";
 import { endAll, pinned } from "./lib/child.mjs";
+import { growthChart } from "./lib/growth-chart.mjs";
 import { defaultNodes, findNode } from "./lib/nodes.mjs";
 import { startOrigin } from "./lib/origin.mjs";
 import { PEERS, packageVersions } from "./lib/peers.mjs";
@@ -54,7 +56,8 @@ function parseFlags() {
   const full = ["case", "node", "peers", "rounds", "base", "dist"].every(
     (name) => values[name] === undefined,
   );
-  const out = values.out ?? (full && !values.quick ? RESULTS : undefined);
+  const own = full && !values.quick ? RESULTS : undefined;
+  const out = values.out === undefined ? own : resolve(values.out);
   return { ...values, peers, rounds, out };
 }
 
@@ -108,19 +111,30 @@ function describeRun(flags, node, origin) {
     [SUBJECT]: dist,
     "urlpool-untimed": dist,
     "urlpool-http1": dist,
+    "urlpool-few": dist,
     [BASE]: entry(flags.base),
   };
   const wanted = (peer) => peer === SUBJECT || flags.peers === undefined || flags.peers.includes(peer);
+  // What has no target takes time, and tells nothing that a quick look is for.
+  const targeted = ({ targets = [], baseline = "undici" }, peer) =>
+    !flags.quick ||
+    flags.peers !== undefined ||
+    [SUBJECT, baseline, ...targets.map((target) => target.peer)].includes(peer);
   const withBase = (peer) => (peer === SUBJECT && flags.base !== undefined ? [SUBJECT, BASE] : [peer]);
   return {
     node: node.path,
     origin,
     dists,
     quick: flags.quick,
-    rounds: flags.rounds,
+    major: Number.parseInt(node.version, 10),
+    roundsOf: ({ rounds }) => flags.rounds ?? (flags.quick ? Math.min(2, rounds) : rounds),
     subject: SUBJECT,
-    subjectOf: (peer) => (peer === BASE ? SUBJECT : peer),
-    select: (peers) => peers.filter(wanted).flatMap(withBase),
+    subjectOf: (peer) => (peer === BASE || peer === "urlpool-few" ? SUBJECT : peer),
+    select: (benchCase) =>
+      benchCase.peers
+        .filter(wanted)
+        .filter((peer) => targeted(benchCase, peer))
+        .flatMap(withBase),
   };
 }
 
@@ -172,6 +186,33 @@ function write(folder, results) {
   }
   const chart = chartOf(results);
   if (chart !== undefined) writeFileSync(join(folder, "small-get.svg"), chart);
+  const growth = growthChart(results);
+  if (growth !== undefined) writeFileSync(join(folder, "growth.svg"), growth);
+}
+
+/** The file of results of a Node version. */
+function resultFile(folder, { node }) {
+  return join(folder, `node-${node.split(".")[0]}.json`);
+}
+
+/** A result with the cases that earlier runs have left in the folder, in the order of all cases. */
+function withOthers(folder, result) {
+  const file = resultFile(folder, result);
+  if (!existsSync(file)) return result;
+  const earlier = JSON.parse(readFileSync(file, "utf8"));
+  const known = new Map([...earlier.cases, ...result.cases].map((each) => [each.name, each]));
+  const packages = [...new Set([...result.packages, ...earlier.packages])];
+  return { ...result, packages, cases: [...known.values()].sort((a, b) => rank(a) - rank(b)) };
+}
+
+function rank({ targets }) {
+  return targets.length === 0 ? 1 : 0;
+}
+
+/** What a folder holds, for all versions. */
+function allResults(folder) {
+  const files = readdirSync(folder).filter((name) => /^node-\d+\.json$/.test(name));
+  return files.sort().map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")));
 }
 
 /** Between the marks in the main README and in that of the benchmark. */
@@ -205,7 +246,8 @@ async function main() {
   ])
     process.once(signal, () => process.exit(code));
 
-  const nodes = flags.node === undefined ? defaultNodes() : flags.node.map(findNode);
+  const own = flags.quick ? [findNode("current")] : undefined;
+  const nodes = flags.node?.map(findNode) ?? own ?? defaultNodes();
   const origin = await startOrigin();
   if (!pinned) console.error("not pinned to cores: taskset or a second core is missing");
   const results = [];
@@ -213,8 +255,9 @@ async function main() {
     results.push(await runOn(node, cases, flags, origin));
     console.log(markdown(results.at(-1)));
   }
-  if (flags.out !== undefined) write(flags.out, results);
-  if (flags.out === RESULTS) writeReadmes(results);
+  const written = flags.out === undefined ? results : results.map((result) => withOthers(flags.out, result));
+  if (flags.out !== undefined) write(flags.out, written);
+  if (flags.out === RESULTS) writeReadmes(allResults(RESULTS));
   const failed = results.some((result) => result.cases.some((each) => Object.keys(each.failures).length > 0));
   process.exit(failed ? 1 : 0);
 }

@@ -1,5 +1,5 @@
 import { SMALL_BODY } from "../lib/origin.mjs";
-import { idleMemory, peakMemory } from "../lib/samplers.mjs";
+import { idleMemory, peakMemory, queuedMemory } from "../lib/samplers.mjs";
 
 const small = { scheme: "http", path: "/small", bytes: SMALL_BODY.length };
 
@@ -12,6 +12,18 @@ export const cases = [
     connections: 1000,
     peers: ["urlpool", "undici", "node-http", "socket"],
     rounds: 3,
+    targets: [{ peer: "undici", atMost: 0.4 }],
+  },
+  {
+    ...small,
+    name: "queued-memory",
+    title: "Memory per request that waits for a connection, HTTP, 20,000 requests",
+    measure: queuedMemory,
+    connections: 1,
+    loops: { all: 20_000 },
+    peers: ["urlpool", "undici"],
+    rounds: 3,
+    targets: [{ peer: "undici", atMost: [0.8, 0.9] }],
   },
   {
     ...small,

@@ -1,6 +1,6 @@
 /**
  * The measured process: one peer, told over IPC what to do, one command at a time. Its only argument is the spec as JSON:
- * `{ peer, url, hosts?, connections, bytes, caFile?, dist?, options?, mode?, upload?, proxy? }`.
+ * `{ peer, url, hosts?, inTurn?, connections, loops?, bytes, caFile?, dist?, options?, mode?, upload?, proxy? }`.
  */
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
@@ -18,10 +18,13 @@ let peer;
 /** By variant: the same peer with other options. */
 const peers = new Map();
 
+/** Requests at once: more than connections where some are to wait. */
+const loops = spec.loops ?? spec.connections;
+
 /** Calls `goOn(bytes)` after each response, on `connections` loops, until it is false. */
 async function drive(connections, goOn, url = spec.url) {
   if (peer.loop !== undefined) return await peer.loop(connections, goOn);
-  const nextUrl = spec.hosts === undefined ? () => url : manyUrls();
+  const nextUrl = spec.mode === "distinct" ? distinctUrl : spec.hosts === undefined ? () => url : manyUrls();
   const loop = async () => {
     while (goOn(await peer.request(nextUrl())));
   };
@@ -32,10 +35,19 @@ const manyUrls = once(() => {
   const urls = Array.from({ length: spec.hosts }, (_, index) =>
     spec.url.replace("127.0.0.1", hostAddress(index)),
   );
-  const order = zipfOrder(spec.hosts, 65_536);
   let next = 0;
+  if (spec.inTurn) return () => urls[next++ % urls.length];
+  const order = zipfOrder(spec.hosts, 65_536);
   return () => urls[order[next++ & 65_535]];
 });
+
+/** A URL that nobody has asked for before, always as long. */
+function distinctUrl() {
+  asked += 1;
+  return spec.url + String(asked).padStart(9, "0");
+}
+
+let asked = 0;
 
 function once(make) {
   let made;
@@ -57,8 +69,8 @@ async function create({ variant, options = spec.options } = {}) {
 async function slice({ variant, ...limits }) {
   peer = peers.get(variant);
   if (peer.slice !== undefined) return await peer.slice(limits);
-  const meter = new Meter({ ...spec, ...limits });
-  await drive(spec.connections, meter.goOn);
+  const meter = new Meter({ ...spec, ...limits, connections: loops });
+  await drive(loops, meter.goOn);
   return meter.result();
 }
 
@@ -100,6 +112,33 @@ async function idleMemory() {
   };
 }
 
+/** Starts `loops` requests that wait for the one connection, and gives what each holds, in bytes. */
+async function queuedMemory() {
+  let warmUps = 2000;
+  await drive(1, () => warmUps-- > 0);
+  const before = await memoryAtRest();
+  const slow = new URL(SLOW_PATH, spec.url).href;
+  const waiting = Array.from({ length: loops }, () => peer.request(slow));
+  for (const each of waiting) each.catch(() => {});
+  const after = await memoryAtRest();
+  return { value: (after.heap - before.heap) / loops, rss: (after.rss - before.rss) / loops };
+}
+
+/** CPU time per request at so many hosts, connections and loops, and what all of them hold at rest. */
+async function growth({ slice: ms }) {
+  const before = await memoryAtRest();
+  const meter = new Meter({
+    ...spec,
+    connections: Math.max(loops, spec.hosts ?? 0),
+    ramp: ms / 2,
+    slice: ms,
+  });
+  await drive(loops, meter.goOn);
+  const { cpuMicros } = meter.result();
+  const after = await memoryAtRest();
+  return { value: cpuMicros, heap: after.heap - before.heap };
+}
+
 async function memoryAtRest() {
   await sleep(SETTLE_MS);
   for (let i = 0; i < 3; i++) globalThis.gc();
@@ -134,7 +173,7 @@ async function end() {
   return {};
 }
 
-const commands = { create, slice, batch, peakMemory, idleMemory, importTime, end };
+const commands = { create, slice, batch, peakMemory, idleMemory, queuedMemory, growth, importTime, end };
 
 process.on("disconnect", () => process.exit(1));
 process.on("message", async ({ command, ...options }) => {

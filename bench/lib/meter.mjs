@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+
 /**
  * Counts the completed requests of a slice: only those within a window that opens once every connection had the time to
  * be used (twice as many responses as connections) plus `ramp` ms, and that closes `slice` ms later. So connections that
@@ -38,16 +40,27 @@ export class Meter {
   }
 
   #snapshot(time) {
-    return { time, completed: this.#completed, cpu: process.cpuUsage() };
+    return { time, completed: this.#completed, cpu: process.cpuUsage(), waited: waitedMs() };
   }
 
   /** Requests per second, and CPU time of this process (all threads) per request in microseconds. */
   result() {
     const requests = this.#atClose.completed - this.#atOpen.completed;
     const cpu = (snapshot) => snapshot.cpu.user + snapshot.cpu.system;
+    const time = this.#atClose.time - this.#atOpen.time;
     return {
-      value: (requests / (this.#atClose.time - this.#atOpen.time)) * 1000,
+      value: (requests / time) * 1000,
+      waitPercent: ((this.#atClose.waited - this.#atOpen.waited) / time) * 100,
       cpuMicros: (cpu(this.#atClose) - cpu(this.#atOpen)) / requests,
     };
+  }
+}
+
+/** How long the main thread of this process could have run and got no core, in ms: others had it. */
+function waitedMs() {
+  try {
+    return Number(readFileSync("/proc/self/schedstat", "latin1").split(" ")[1]) / 1e6;
+  } catch {
+    return 0;
   }
 }

@@ -111,6 +111,8 @@ http {
     ssl_certificate ${join(folder, "certificate.pem")};
     ssl_certificate_key ${join(folder, "key.pem")};
     location = /small { ${small} }
+    # An id of its own in each head, as an application's answers have.
+    location /d/ { add_header X-Request-Id $request_id; ${small} }
     location = /1m { alias ${join(folder, "files/1m")}; }
     location = /100m { alias ${join(folder, "files/100m")}; }
     location = /json-gzip { alias ${join(folder, "files/json.gz")}; add_header Content-Encoding gzip; }

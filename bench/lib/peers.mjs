@@ -12,6 +12,7 @@ export const PEERS = {
   "urlpool-base": { label: "urlpool (base)", module: "urlpool" },
   "urlpool-untimed": { label: "urlpool without timeouts", module: "urlpool" },
   "urlpool-http1": { label: "urlpool, HTTP/1.1", module: "urlpool" },
+  "urlpool-few": { label: "urlpool, 50 queued", module: "urlpool" },
   undici: { label: "undici request", module: "undici", package: UNDICI },
   "undici-dispatch": { label: "undici dispatch", module: "undici-dispatch", package: UNDICI },
   "undici-fetch": { label: "undici fetch", module: "undici-fetch", package: UNDICI },
@@ -22,6 +23,8 @@ export const PEERS = {
   got: { label: "got", module: "got", package: GOT },
   axios: { label: "axios", module: "axios", package: "axios" },
   socket: { label: "bare socket", module: "socket" },
+  "socket-fresh": { label: "bare socket, fresh memory", module: "socket" },
+  "socket-reused": { label: "bare socket, reused memory", module: "socket" },
 };
 
 /** The name in bench/node_modules of a peer's package for a Node version such as `20.19.0`; undefined if it has none. */

@@ -58,27 +58,34 @@ export function targetSummary(results) {
   const [first] = results;
   const rows = first.cases.flatMap(({ name, title, targets }) =>
     targets.map((target, index) => {
-      const [what, against, aim] = targetRow({ title }, target);
-      const ratios = results.map((result) => {
-        const found = result.cases.find((each) => each.name === name)?.targets[index];
-        return found?.ratio === undefined ? "-" : times(found.ratio);
+      const [what, against] = targetRow({ title }, { ...target, originFull: false });
+      const columns = results.map((result) => {
+        const measured = result.cases.find((each) => each.name === name);
+        const found = measured?.targets[index];
+        if (found?.ratio === undefined) return "-";
+        const [, , aim, ratio] = targetRow(measured, found);
+        const by = found.originFull ? " by CPU" : "";
+        const noisy = measured.noise === undefined ? "" : ", noisy";
+        return `${ratio}${by} (${aim}${noisy})`;
       });
-      return [what, against, aim, ...ratios];
+      return [what, against, ...columns];
     }),
   );
   const machine = `Ratios on one machine (${first.machine}; ${first.origin}), each the median of interleaved rounds:`;
-  return `${machine}\n\n${table(["What", "urlpool against", "Target", ...results.map(nodeName)], rows)}`;
+  return `${machine}\n\n${table(["What", "urlpool against", ...results.map((result) => `${nodeName(result)} (target)`)], rows)}`;
 }
 
-function targetRow({ title }, { peer, of, atLeast, atMost, goal, ratio, verdict }) {
+function targetRow({ title, noise }, { peer, of, originFull, atLeast, atMost, goal, ratio, verdict }) {
   const limit = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
   const target = goal === undefined ? limit : `${limit} (goal ${goal})`;
-  const what = of === "cpu" ? `${title}: CPU of the peer / urlpool` : title;
-  return [what, label(peer), target, ratio === undefined ? "-" : times(ratio), verdict];
+  const reason = originFull ? " (the origin's core was full)" : "";
+  const what = of === "cpu" ? `${title}: CPU of the peer / urlpool${reason}` : title;
+  const sure = noise === undefined ? verdict : `${verdict}, noisy`;
+  return [what, label(peer), target, ratio === undefined ? "-" : times(ratio), sure];
 }
 
 function caseSection(result) {
-  const { title, unit, better, baseline, rounds, peers, failures } = result;
+  const { title, unit, better, baseline, rounds, peers, failures, noise } = result;
   const names = Object.keys(peers);
   const extras = extraColumns(peers);
   const header = [
@@ -95,13 +102,18 @@ function caseSection(result) {
   });
   const failed = Object.keys(failures).map((peer) => `Failed: ${label(peer)}.`);
   const note = `${rounds} rounds; ${better} is better.`;
-  return [`## ${title}`, "", `${[note, ...failed].join(" ")}`, "", table(header, rows)].join("\n");
+  const warning = noise === undefined ? [] : [`**The machine was too noisy for this case: ${noise}.**`];
+  return [`## ${title}`, "", `${[note, ...failed, ...warning].join(" ")}`, "", table(header, rows)].join(
+    "\n",
+  );
 }
 
 const EXTRAS = [
   ["cpuToSubject", "CPU: client / urlpool", spread],
   ["cpuMicros", "CPU µs/request", figure],
   ["originPercent", "origin's core %", figure],
+  ["waitPercent", "waited for a core %", figure],
+  ["heap", "heap bytes in all", figure],
   ["rss", "resident bytes", figure],
   ["connections", "connections", figure],
   ["tunnels", "CONNECTs", figure],

@@ -4,7 +4,7 @@ import { ratio, summary } from "./stats.mjs";
 
 /** Measures one case on one Node; resolves to what report.mjs prints. */
 export async function runCase(run, benchCase, onProgress) {
-  const peers = run.select(benchCase.peers);
+  const peers = run.select(benchCase);
   const samples = Object.fromEntries(peers.map((peer) => [peer, []]));
   const failures = {};
   const attempt = async (peer, action) => {
@@ -17,7 +17,7 @@ export async function runCase(run, benchCase, onProgress) {
     }
   };
 
-  const rounds = run.rounds ?? (run.quick ? Math.min(3, benchCase.rounds) : benchCase.rounds);
+  const rounds = run.roundsOf(benchCase);
   const sampler = await benchCase.measure.open(run, benchCase);
   for (const peer of peers) await attempt(peer, () => sampler.start(peer));
   for (let round = 0; round < rounds; round++) {
@@ -61,8 +61,32 @@ function summarise(run, benchCase, { rounds, samples, failures }) {
     rounds,
     peers,
     failures,
-    targets: targets.map((target) => judge(target, peers)),
+    noise: noiseOf(peers, targets),
+    targets: targets.map((target) => judge(target, run.major, peers, run.subject)),
   };
+}
+
+/** Above this the origin is the limit, not the client: then CPU time decides. */
+const ORIGIN_FULL = 90;
+
+/** What is more than this, in %, was not measured in peace: waits for a core even of the peer that waited least, and the spread of a ratio. */
+const MOST_WAIT = 5;
+const MOST_SPREAD = 25;
+
+/** Why the figures of a case are not to be relied on; `undefined` if they are. */
+function noiseOf(peers, targets) {
+  const waits = Object.values(peers).flatMap(({ waitPercent }) => waitPercent ?? []);
+  const least = Math.min(...waits);
+  if (waits.length > 0 && least > MOST_WAIT) {
+    return `others used the clients' core: no client waited for it less than ${least.toFixed(0)} % of the time`;
+  }
+  const spreads = targets.flatMap(({ peer, of }) => {
+    const ratio = peers[peer]?.[of === "cpu" ? "cpuToSubject" : "subject"];
+    return ratio === undefined ? [] : [((ratio.q3 - ratio.q1) / ratio.median) * 100];
+  });
+  const most = Math.max(...spreads);
+  if (most > MOST_SPREAD) return `the middle half of the rounds differs by ${most.toFixed(0)} %`;
+  return undefined;
 }
 
 /** Medians of what the samples hold beside their value. */
@@ -73,15 +97,33 @@ function extras(list) {
 
 /**
  * A target is `{ peer, atLeast | atMost, goal?, of? }`, for the subject's median ratio to that peer; with `of: "cpu"` for how
- * many times the CPU time per request the peer takes.
+ * many times the CPU time per request the peer takes, which also decides where the origin's core was full. A limit is a
+ * number, or two: for Node 20 and for Node 24.
  */
-function judge(target, peers) {
-  const ratioToPeer = peers[target.peer]?.[target.of === "cpu" ? "cpuToSubject" : "subject"]?.median;
+function judge({ atLeast, atMost, ...rest }, major, peers, subject) {
+  const target = { ...rest, ...limits({ atLeast, atMost }, major) };
+  const measured = peers[target.peer];
+  const full = Math.max(peers[subject]?.originPercent ?? 0, measured?.originPercent ?? 0) > ORIGIN_FULL;
+  const byCpu = target.of === "cpu" || (full && measured?.cpuToSubject !== undefined);
+  const ratioToPeer = measured?.[byCpu ? "cpuToSubject" : "subject"]?.median;
   const reaches = (limit) => (target.atLeast === undefined ? ratioToPeer <= limit : ratioToPeer >= limit);
   const verdict = () => {
     if (ratioToPeer === undefined) return "not measured";
     if (!reaches(target.atLeast ?? target.atMost)) return "missed";
     return target.goal !== undefined && !reaches(target.goal) ? "met, goal not yet" : "met";
   };
-  return { ...target, ratio: ratioToPeer, verdict: verdict() };
+  return {
+    ...target,
+    ...(byCpu && { of: "cpu" }),
+    ...(byCpu && target.of !== "cpu" && { originFull: true }),
+    ratio: ratioToPeer,
+    verdict: verdict(),
+  };
+}
+
+function limits(given, major) {
+  const of = (limit) => (Array.isArray(limit) ? limit[major >= 24 ? 1 : 0] : limit);
+  return Object.fromEntries(
+    Object.entries(given).flatMap(([name, limit]) => (limit === undefined ? [] : [[name, of(limit)]])),
+  );
 }

@@ -13,7 +13,7 @@ const WARM_UP_MS = 3000;
 
 /** What a client has to know to measure a case. */
 function specFor(run, benchCase, peer) {
-  const { scheme, path, bytes, connections, hosts, options, mode, upload } = benchCase;
+  const { scheme, path, bytes, connections, loops, hosts, inTurn, options, mode, upload } = benchCase;
   return {
     peer,
     url: scheme && run.origin.url(scheme, path),
@@ -22,30 +22,44 @@ function specFor(run, benchCase, peer) {
     options: options?.[peer] ?? options?.[run.subjectOf(peer)],
     bytes,
     connections,
+    loops: loops?.[peer] ?? loops?.[run.subjectOf(peer)] ?? loops?.all,
     hosts,
+    inTurn,
     mode,
     upload,
   };
 }
 
-/** Requests per second: a client for each peer stays, and gets one slice of time a round. */
+/** Processes that a peer is measured in, one after the other: how the engine compiles, and where memory lies, differs. */
+const STARTS = 3;
+
+/** Requests per second: a client for each peer gets one slice of time a round; twice on the way a new one takes over. */
 export const rates = {
   unit: "requests/s",
   better: "higher",
   async open(run, benchCase) {
-    const slice = run.quick ? 400 : (benchCase.sliceMs ?? 600);
+    const slice = run.quick ? 250 : (benchCase.sliceMs ?? 600);
+    const perStart = Math.ceil(run.roundsOf(benchCase) / (run.quick ? 1 : STARTS));
     const clients = new Map();
+    const taken = new Map();
+    const start = async (peer) => {
+      const client = new Client(run.node, specFor(run, benchCase, peer));
+      clients.set(peer, client);
+      await client.ask("create");
+      await client.ask("slice", { ramp: 0, slice: run.quick ? 300 : (benchCase.warmUpMs ?? WARM_UP_MS) });
+    };
     return {
-      async start(peer) {
-        const client = new Client(run.node, specFor(run, benchCase, peer));
-        clients.set(peer, client);
-        await client.ask("create");
-        await client.ask("slice", { ramp: 0, slice: run.quick ? 500 : (benchCase.warmUpMs ?? WARM_UP_MS) });
-      },
+      start,
       async sample(peer) {
-        const start = { time: performance.now(), cpu: run.origin.cpuMs() };
+        const count = taken.get(peer) ?? 0;
+        taken.set(peer, count + 1);
+        if (count > 0 && count % perStart === 0) {
+          clients.get(peer).kill();
+          await start(peer);
+        }
+        const before = { time: performance.now(), cpu: run.origin.cpuMs() };
         const sample = await clients.get(peer).ask("slice", { ramp: RAMP_MS, slice });
-        const busy = (run.origin.cpuMs() - start.cpu) / (performance.now() - start.time);
+        const busy = (run.origin.cpuMs() - before.cpu) / (performance.now() - before.time);
         return { ...sample, originPercent: busy * 100 };
       },
       async close() {
@@ -148,6 +162,23 @@ export const idleMemory = fresh({
   better: "lower",
   flags: ["--expose-gc"],
   command: "idleMemory",
+});
+
+/** Memory per request that waits for a connection. */
+export const queuedMemory = fresh({
+  unit: "bytes",
+  better: "lower",
+  flags: ["--expose-gc"],
+  command: "queuedMemory",
+});
+
+/** CPU time per request, and memory at rest, of a new process. */
+export const growth = fresh({
+  unit: "CPU µs/request",
+  better: "lower",
+  flags: ["--expose-gc"],
+  command: "growth",
+  options: (run) => ({ slice: run.quick ? 150 : 800 }),
 });
 
 /** Time to import the package in a new process. */

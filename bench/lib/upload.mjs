@@ -1,4 +1,4 @@
-/** What is uploaded: so many bytes, at once or in parts. */
+/** What requests bring: so many bytes, at once or in parts, JSON, and header fields. */
 
 const PART = 65_536;
 
@@ -17,4 +17,16 @@ export async function lengthOf(parts) {
   let length = 0;
   for await (const part of parts) length += part.length;
   return length;
+}
+
+/** 1 KiB as JSON. */
+export const JSON_BODY = { id: 12_345, name: "benchmark", tags: ["a", "b", "c"], text: "x".repeat(962) };
+
+/** Header fields as an application gives them: made anew for each request. */
+export function callersFields() {
+  return {
+    accept: "application/json",
+    authorization: "Bearer 0123456789abcdef0123456789abcdef",
+    "x-request-id": "7d4c1f0e-97a6-4a53-9f1b-0c9a7f3be012",
+  };
 }

@@ -1,5 +1,5 @@
 import { importPackage } from "../lib/peers.mjs";
-import { lengthOf, uploadBytes, uploadParts } from "../lib/upload.mjs";
+import { callersFields, JSON_BODY, lengthOf, uploadBytes, uploadParts } from "../lib/upload.mjs";
 
 /** undici's `request`, the body collected with `arrayBuffer()` unless the mode says otherwise. */
 export async function create({
@@ -27,6 +27,16 @@ export async function create({
   };
   const modes = {
     collect: (url) => collect(url),
+    // It has nothing of the kind.
+    into: (url) => collect(url),
+    distinct: (url) =>
+      collect(url, { headers: callersFields(), headersTimeout: 30_000, bodyTimeout: 30_000 }),
+    post: (url) =>
+      collect(url, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(JSON_BODY),
+      }),
     decode: (url) => collect(url, { headers: { "accept-encoding": "gzip, deflate, br" } }),
     stream: async (url) => lengthOf((await request(url, { dispatcher })).body),
     upload: (url) => collect(url, { method: "POST", body: bytes }),
