@@ -8,8 +8,6 @@ const shared = {
   scheme: "http",
   connections: 1,
   measure: rates,
-  // What is measured is memory and the kernel more than compiled code.
-  warmUpMs: 800,
   rounds: 6,
   peers: ["urlpool", "undici", ...SOCKETS],
 };

@@ -9,7 +9,7 @@ import { startConnectProxy } from "./connect-proxy.mjs";
 const SECURE = new Set(["https", "h2"]);
 const RAMP_MS = 100;
 /** Compiled code is what is compared, not how fast Node compiles. */
-const WARM_UP_MS = 2000;
+const WARM_UP_MS = 3000;
 
 /** What a client has to know to measure a case. */
 function specFor(run, benchCase, peer) {

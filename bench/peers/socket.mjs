@@ -80,15 +80,17 @@ function targetOf(url, ca, nextRequest) {
 function measure({ nextRequest, connect, ready }) {
   return new Promise((resolve, reject) => {
     const socket = connect({});
-    let text = "";
+    let head = "";
+    let received = 0;
     socket.setEncoding("latin1");
     socket.on("error", reject);
     socket.on(ready, () => socket.write(nextRequest(), "latin1"));
     socket.on("data", (chunk) => {
-      text += chunk;
-      const end = text.indexOf("\r\n\r\n") + 4;
-      const body = Number(/^content-length: (\d+)\r$/im.exec(text)?.[1]);
-      if (end < 4 || text.length < end + body) return;
+      received += chunk.length;
+      if (!head.includes("\r\n\r\n")) head += chunk;
+      const end = head.indexOf("\r\n\r\n") + 4;
+      const body = Number(/^content-length: (\d+)\r$/im.exec(head)?.[1]);
+      if (end < 4 || received < end + body) return;
       socket.destroy();
       resolve({ response: end + body, body });
     });
