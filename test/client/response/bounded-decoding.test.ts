@@ -43,9 +43,9 @@ describe("a body that has come whole, and is still being decoded", () => {
       return [response, "enough"];
     },
     "its deadline": async (url) => {
-      const response = await get(url, { deadline: 100 });
+      const response = await get(url, { deadline: 1000 });
       await response.read(10);
-      await new Promise((resolve) => setTimeout(resolve, 150));
+      await new Promise((resolve) => setTimeout(resolve, 1050));
       return [response, "DeadlineError"];
     },
   };
