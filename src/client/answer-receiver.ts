@@ -118,7 +118,7 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
 
   onStart(stream: Stream): number {
     this.readTimeout = this.waiter.onStarted(stream);
-    return this.waiter.stopwatch.grantedAt;
+    return this.waiter.stopwatch.grantedAt!;
   }
 
   onSent(sent: number, done: boolean): void {

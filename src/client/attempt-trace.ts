@@ -63,18 +63,17 @@ function redacted(head: string): string {
 /** Each in ms; `null` for one that was not reached, or not needed. */
 function phasesOf(watch: Stopwatch, now: number): AttemptPhases {
   const { setup, queuedAt, grantedAt, sentAt, headAt } = watch;
-  const end = watch.endedAt === 0 ? now : watch.endedAt;
+  const end = watch.endedAt ?? now;
   const made = setup === null ? 0 : setup.dns + setup.connect + (setup.tls ?? 0);
-  const started = grantedAt !== 0;
   // An answer may come before the request was sent.
-  const sent = headAt === 0 ? sentAt : Math.min(sentAt, headAt);
+  const sent = Math.min(sentAt ?? end, headAt ?? end);
   return {
-    queued: Math.max(0, (started ? grantedAt : end) - queuedAt - made),
+    queued: Math.max(0, (grantedAt ?? end) - queuedAt - made),
     dns: setup?.dns ?? null,
     connect: setup?.connect ?? null,
     tls: setup?.tls ?? null,
-    send: started ? sent - grantedAt : null,
-    wait: started ? (headAt === 0 ? end : headAt) - sent : null,
-    receive: headAt === 0 ? null : end - headAt,
+    send: grantedAt === null ? null : sent - grantedAt,
+    wait: grantedAt === null ? null : (headAt ?? end) - sent,
+    receive: headAt === null ? null : end - headAt,
   };
 }

@@ -178,7 +178,9 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
 
   onStarted(stream: Stream): number {
     this.stream = stream;
-    this.stopwatch.grantedAt = this.stopwatch.sentAt = this.clock.now();
+    const now = this.clock.now();
+    this.stopwatch.grantedAt = now;
+    this.stopwatch.sentAt = now;
     if (this.#timeout === null) return this.#settings.readTimeout;
     const limit = this.#timeout.readTimeout ?? Number.POSITIVE_INFINITY;
     this.#limitHead(limit);

@@ -167,7 +167,12 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
       // It is dead by now if all that it carried was answers that are held.
       if (member.state !== "dead") this.#serve(member);
     } else if (!this.#keeps(member)) this.#discard(member);
-    else this.#serve(member);
+    else if (connection.free > 0) this.#serve(member);
+    else {
+      // After each exchange of HTTP/1: it is free in a moment.
+      this.#enter(member, "resting");
+      this.pump();
+    }
   }
 
   /** @internal */

@@ -20,16 +20,19 @@ export interface Timings {
   readonly bodyEnd: number | null;
 }
 
-/** Notes the moments; worked out when somebody asks. */
+/**
+ * Notes the moments; worked out when somebody asks. `null` is what has not come yet: a number there would be boxed by the
+ * engine, in every one of thousands that wait.
+ */
 export class Stopwatch {
   readonly startedAt: number;
   readonly queuedAt: number;
   /** The request went on the wire. */
-  grantedAt: number = 0;
+  grantedAt: number | null = null;
   /** All of it was given to the socket. */
-  sentAt: number = 0;
-  headAt: number = 0;
-  endedAt: number = 0;
+  sentAt: number | null = null;
+  headAt: number | null = null;
+  endedAt: number | null = null;
   /** Of the connection, if it was made for this request. */
   setup: ConnectionSetup | null = null;
 
@@ -40,15 +43,16 @@ export class Stopwatch {
   }
 
   timings(): Timings {
-    const { setup } = this;
+    const { setup, startedAt, queuedAt, endedAt } = this;
+    const grantedAt = this.grantedAt ?? 0;
     return {
-      queued: this.grantedAt - this.queuedAt,
+      queued: grantedAt - queuedAt,
       dns: setup?.dns ?? null,
       connect: setup?.connect ?? null,
       tls: setup?.tls ?? null,
-      sent: this.grantedAt - this.startedAt,
-      firstByte: this.headAt - this.startedAt,
-      bodyEnd: this.endedAt === 0 ? null : this.endedAt - this.startedAt,
+      sent: grantedAt - startedAt,
+      firstByte: (this.headAt ?? 0) - startedAt,
+      bodyEnd: endedAt === null ? null : endedAt - startedAt,
     };
   }
 }
