@@ -56,7 +56,8 @@ export class WireConnection implements Connection, PollEntry {
     // From birth to death: an error that nobody listens for would end the process.
     socket.on("error", ignore);
     socket.on("close", () => this.#end());
-    this.#watch();
+    // In flowing mode from now on: nobody resumes it for its next use.
+    socket.on("data", this.#onUnasked).on("end", this.#onUnasked).resume();
   }
 
   /** Takes the socket for one use; `give` ends it. */
@@ -64,7 +65,6 @@ export class WireConnection implements Connection, PollEntry {
     this.exchanges++;
     this.free = 0;
     this.open = 1;
-    this.socket.off("data", this.#onUnasked).off("end", this.#onUnasked);
     return this.socket;
   }
 
@@ -73,11 +73,12 @@ export class WireConnection implements Connection, PollEntry {
     if (!this.#alive || this.open === 0) return;
     this.open = 0;
     this.keepAliveHint = hint;
-    if (this.#retired || this.socket.destroyed || !this.socket.writable) {
+    const { destroyed, writable, readableEnded, readableFlowing } = this.socket;
+    if (this.#retired || destroyed || !writable || readableEnded) {
       this.close();
       return;
     }
-    this.#watch();
+    if (readableFlowing !== true) this.socket.resume();
     this.#owner.capacityChanged();
     if (this.#alive) sharedBarrier.add(this);
   }
@@ -120,12 +121,10 @@ export class WireConnection implements Connection, PollEntry {
     return `${this.info.route} wire ${this.open > 0 ? "taken" : "idle"}`;
   }
 
-  /** It stays in flowing mode: nobody resumes it for its next use. */
-  #watch(): void {
-    this.socket.on("data", this.#onUnasked).on("end", this.#onUnasked).resume();
-  }
-
-  readonly #onUnasked = (): void => this.close();
+  /** While it is in use, data and end are its user's affair. */
+  readonly #onUnasked = (): void => {
+    if (this.open === 0) this.close();
+  };
 
   #end(): void {
     if (!this.#alive) return;

@@ -116,6 +116,7 @@ function asSocket(stream: Duplex, clock: Clock): Duplex {
   let timer: Timer | null = null;
   socket.setTimeout = (ms, callback) => {
     timer?.cancel();
+    Object.assign(socket, { timeout: ms });
     if (callback !== undefined) socket.off("timeout", callback);
     if (callback !== undefined && ms > 0) socket.once("timeout", callback);
     timer = ms > 0 ? clock.setTimer(() => socket.emit("timeout"), ms, true) : null;

@@ -92,12 +92,21 @@ function lookupOf(family: 4 | 6): LookupFunction {
   return (host, options, callback) => lookupAddress(host, { ...options, family }, callback as never);
 }
 
+/** The last Host field that was mended, and what it came to: it is mostly the same one again. */
+let mended = { host: "", origin: "", bare: "" };
+
 /** node:http has written the port 80 or 443, which it took for another than the default. */
 function mendHost(request: ClientRequest, origin: string): void {
   const host = request.getHeader("host");
-  if (typeof host !== "string" || request.headersSent || /:\d+$/.test(origin)) return;
-  const bare = host.replace(origin.startsWith("https") ? /:(?:80|443)$/ : /:80$/, "");
-  if (bare !== host) request.setHeader("Host", bare);
+  if (typeof host !== "string" || request.headersSent) return;
+  if (mended.host !== host || mended.origin !== origin)
+    mended = { host, origin, bare: bareHost(host, origin) };
+  if (mended.bare !== host) request.setHeader("Host", mended.bare);
+}
+
+function bareHost(host: string, origin: string): string {
+  if (/:\d+$/.test(origin)) return host;
+  return host.replace(origin.startsWith("https") ? /:(?:80|443)$/ : /:80$/, "");
 }
 
 /** As node:https has it: the option, or the name in the Host field. */

@@ -27,7 +27,6 @@ export class SocketRequest extends Waiter {
   readonly connectTimeout: number;
   readonly #pool: HTTPConnectionPool;
   readonly #owner: SocketRequestOwner;
-  #settled = false;
 
   constructor(request: ClientRequest, pool: HTTPConnectionPool, owner: SocketRequestOwner) {
     super();
@@ -49,26 +48,8 @@ export class SocketRequest extends Waiter {
     this.#settle(wire);
     const { request } = this;
     if (wire.exchanges > 0) request.reusedSocket = true;
+    else watchUses(wire);
     const socket = wire.take();
-    const onFree = (): void => {
-      const message = (socket as UsedSocket)._httpMessage;
-      // Without a message the request was destroyed before it had the socket: nothing was sent.
-      if (message && !message.shouldKeepAlive) wire.close();
-      else {
-        (socket as UsedSocket)._httpMessage = null;
-        leave();
-        socket.setTimeout(0);
-        wire.give(keepAliveHint(message?.res ?? null));
-      }
-    };
-    const onRemove = (): void => {
-      leave();
-      wire.detach();
-    };
-    const leave = (): void => {
-      socket.off("free", onFree).off("agentRemove", onRemove);
-    };
-    socket.on("free", onFree).on("agentRemove", onRemove);
     request.onSocket(socket);
     // node:http leaves the option to the agent.
     const { timeout } = request as { timeout?: number };
@@ -82,25 +63,60 @@ export class SocketRequest extends Waiter {
 
   /** node:http tells nobody that a request without a socket was destroyed: its place would be kept for nothing. */
   #watchDestroy(): void {
-    const { request } = this;
-    const { destroy } = request;
-    request.destroy = (error?: Error): ClientRequest => {
-      const waited = !this.#settled && !request.destroyed;
-      const result = Reflect.apply(destroy, request, [error]) as ClientRequest;
-      if (waited) {
-        this.#pool.wires.cancel(this);
-        this.#settle(null);
-        failRequest(request, error ?? hangUp());
-      }
-      return result;
-    };
+    const request = this.request as unknown as WaitingRequest;
+    request[WAITING] = this;
+    request.destroy = destroyWaiting;
+  }
+
+  /** Its request was destroyed. */
+  giveUp(error: Error | undefined): void {
+    this.#pool.wires.cancel(this);
+    this.#settle(null);
+    failRequest(this.request, error ?? hangUp());
   }
 
   #settle(wire: WireConnection | null): void {
-    this.#settled = true;
-    delete (this.request as Partial<ClientRequest>).destroy;
+    (this.request as unknown as WaitingRequest)[WAITING] = null;
     this.#owner.settled(this, wire);
   }
+}
+
+const WAITING = Symbol("urlpool.waiting");
+
+/** A request that has been given to an agent; with what it waits for, until it has that. */
+interface WaitingRequest {
+  [WAITING]: SocketRequest | null;
+  destroyed: boolean;
+  destroy: (this: ClientRequest, error?: Error) => ClientRequest;
+}
+
+/** The `destroy` of such a request: the same function for all, which stays, for the sake of their speed. */
+function destroyWaiting(this: ClientRequest, error?: Error): ClientRequest {
+  const { [WAITING]: waiting, destroyed } = this as unknown as WaitingRequest;
+  const { destroy } = Object.getPrototypeOf(this) as ClientRequest;
+  const result = Reflect.apply(destroy, this, [error]) as ClientRequest;
+  if (!destroyed) waiting?.giveUp(error);
+  return result;
+}
+
+/** From its first use on: 'free' gives the socket back, 'agentRemove' lets it go. */
+function watchUses(wire: WireConnection): void {
+  const socket = wire.socket as UsedSocket;
+  const onFree = (): void => {
+    const message = socket._httpMessage;
+    // Without a message the request was destroyed before it had the socket: nothing was sent.
+    if (message && !message.shouldKeepAlive) wire.close();
+    else {
+      socket._httpMessage = null;
+      if (socket.timeout) socket.setTimeout(0);
+      wire.give(keepAliveHint(message?.res ?? null));
+    }
+  };
+  const onRemove = (): void => {
+    socket.off("free", onFree).off("agentRemove", onRemove);
+    wire.detach();
+  };
+  socket.on("free", onFree).on("agentRemove", onRemove);
 }
 
 /** Waits in a pool's line for a socket that takes no place in it: who gets it speaks on it himself. */
