@@ -5,6 +5,7 @@
  * `#settle` tells once, and gives back whatever is held.
  */
 
+import type { AsyncResource } from "node:async_hooks";
 import type { Connection, ConnectionInfo, Stream } from "../connection/connection.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import {
@@ -39,6 +40,8 @@ export interface AttemptContext {
   readonly id: number;
   /** Stack of the call, if somebody debugs. */
   readonly calledAt: string | null;
+  /** In which functions of the caller's run; `null` where there are none. */
+  readonly callers: AsyncResource | null;
   /** Whether the caller will most likely not get this answer, but that of another attempt. */
   mayPassOver(response: HTTPResponse): boolean;
   /** The exchange of an attempt goes on the wire. */
@@ -145,6 +148,10 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
 
   get poolTimeout(): number {
     return Math.min(this.#settings.poolTimeout, this.#totalLeft);
+  }
+
+  override get dialContext(): AsyncResource | null {
+    return this.#context.callers;
   }
 
   get connectTimeout(): number {

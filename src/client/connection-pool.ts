@@ -349,6 +349,7 @@ export class HTTPConnectionPool extends RequestMethods {
       ...(mayShare ? { learned: (capacity) => protocols.remember(origin, capacity) } : {}),
       dialPace: hasTls(route) ? HANDSHAKE_PACE : 0,
       dial: (request) => open(connector, request),
+      asksCaller: [options.lookup, options.addressFilter, options.connect].some((own) => own != null),
     });
   }
 

@@ -17,6 +17,9 @@ import type { HTTPResponse } from "./response/response.ts";
 const MOST_BYTES = 1_048_576;
 const MOST_TIME = 1_000;
 
+/** Most frames of functions of our own between a failure and the caller's. */
+const OWN_FRAMES = 10;
+
 /** The error that `response` has led to gets it, with its body; other errors give it up. */
 export async function keepAnswer(error: unknown, response: HTTPResponse, clock: Clock): Promise<void> {
   const reason = error instanceof MaxRetryError ? error.reason : error;
@@ -59,7 +62,11 @@ function addFrames(
 ): void {
   if (!(error instanceof HTTPError || error instanceof InvalidArgumentError)) return;
   const here: { stack?: string } = {};
+  const limit = Error.stackTraceLimit;
+  // Ours are between: the caller's are not among the first.
+  if (limit > 0) Error.stackTraceLimit = limit + OWN_FRAMES;
   Error.captureStackTrace(here, callee);
+  Error.stackTraceLimit = limit;
   const stack = error.stack ?? "";
   const frames = here.stack?.split("\n").slice(1) ?? [];
   const missing = frames.filter((frame) => wanted(frame) && !stack.includes(frame));

@@ -109,7 +109,7 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
   #plan: RequestPlan | null = null;
   readonly #guard: Guard | null;
   /** Where the caller's functions run; `null` where there are none. */
-  readonly #context: AsyncResource | null;
+  readonly callers: AsyncResource | null;
   #request: OutgoingRequest | null = null;
   #attempt: Attempt | null = null;
   /** What works on the request now. */
@@ -136,7 +136,8 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
     this.#hop = hop;
     this.clock = router.shared.clock;
     this.#startedAt = this.clock.now();
-    this.#context = hasCallersCode(call) ? new AsyncResource("urlpool.request") : null;
+    const isAsked = hasCallersCode(call) || "chosen" in hop || hop.pool.settings.asksCaller === true;
+    this.callers = isAsked ? new AsyncResource("urlpool.request") : null;
     retries.budget?.recordRequest();
     if (call.source !== null) this.#own(call.source);
     const guarded = signal !== null || deadline !== Number.POSITIVE_INFINITY;
@@ -191,7 +192,7 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
   }
 
   #walkOn(first: Promise<HTTPResponse> | null): void {
-    const way = this.#context?.runInAsyncScope(walk, null, this, first) ?? walk(this, first);
+    const way = this.callers?.runInAsyncScope(walk, null, this, first) ?? walk(this, first);
     way.then(this.#resolve, this.#reject);
     this.#letGo();
   }

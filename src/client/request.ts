@@ -209,28 +209,13 @@ function wireBody(body: Payload, head: RequestHead, watched: boolean): Uint8Arra
   if (bytes !== null && !(watched && (head.framing === "chunked" || bytes.length > SLICE))) return bytes;
   if (bytes !== null) return { length: bytes.length, open: () => slices(bytes) };
   const length = body.length ?? declaredLength(head) ?? undefined;
-  const context = new AsyncResource("urlpool.body");
-  return { length, open: () => inContext(body.open(), context) };
+  return { length, context: new AsyncResource("urlpool.body"), open: () => body.open() };
 }
 
 /** The length that the caller gave; `null` without one. */
 function declaredLength({ headers }: RequestHead): number | null {
   const declared = headers?.get("content-length") ?? null;
   return declared === null ? null : Number(declared);
-}
-
-/** A body of the caller's code runs in the caller's asynchronous context. Streams have one of their own. */
-function inContext(
-  body: ReturnType<BodyStream["open"]>,
-  context: AsyncResource,
-): ReturnType<BodyStream["open"]> {
-  if (Array.isArray(body) || "destroy" in body || "getReader" in body) return body;
-  const parts = Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
-  const iterator = {
-    next: () => context.runInAsyncScope(() => parts.next()) as Promise<IteratorResult<Uint8Array>>,
-    return: () => context.runInAsyncScope(() => parts.return?.()) as Promise<IteratorResult<Uint8Array>>,
-  };
-  return { [Symbol.asyncIterator]: () => iterator };
 }
 
 function* slices(bytes: Uint8Array): Generator<Uint8Array> {

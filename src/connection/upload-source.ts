@@ -6,6 +6,7 @@
  *  3. It is closed when it is not read to its end. What closing it throws is not heard, and nobody waits for it.
  */
 
+import type { AsyncResource } from "node:async_hooks";
 import { RequestBodyError } from "../core/errors.ts";
 
 /** A part of a body, as its source gives it. */
@@ -15,6 +16,8 @@ export type UploadPart = string | Uint8Array | ArrayBuffer;
 export interface BodyStream {
   /** Declared length in bytes; `undefined` where it is not known. */
   readonly length: number | undefined;
+  /** In which its code runs, whoever sends it; `null` where none of it is the caller's. */
+  readonly context?: AsyncResource | null;
   open(): AsyncIterable<UploadPart> | Iterable<UploadPart>;
 }
 
@@ -36,16 +39,22 @@ export class UploadSource {
   /** Bytes given so far. */
   given: number = 0;
   readonly #declared: number | undefined;
+  readonly #context: AsyncResource | null;
   readonly #parts: Parts;
+  readonly #next: () => Promise<Pulled> | Pulled;
   #rest: Buffer | null = null;
   #over = false;
 
   /** Opens `stream`; throws what that throws. `onFailure` may be called at any time until the end, not during a pull. */
   constructor(stream: BodyStream, onFailure: (error: RequestBodyError) => void) {
     this.#declared = stream.length;
-    this.#parts = partsOf(stream.open(), (error) => {
-      if (!this.#over) onFailure(sourceError(error));
-    });
+    this.#context = stream.context ?? null;
+    this.#parts = this.#run(() =>
+      partsOf(stream.open(), (error) => {
+        if (!this.#over) onFailure(sourceError(error));
+      }),
+    );
+    this.#next = () => this.#parts.next();
   }
 
   /** What is left of the last part; `null`: pull the next one. */
@@ -58,7 +67,7 @@ export class UploadSource {
 
   /** Asks for the next part, to be given to `accept`. */
   pull(): Promise<Pulled> | Pulled {
-    return this.#parts.next();
+    return this.#run(this.#next);
   }
 
   /** The bytes of a part, or of its beginning; `null` at the end. Throws `RequestBodyError`. */
@@ -83,11 +92,15 @@ export class UploadSource {
     if (this.#over) return;
     this.#over = true;
     try {
-      const closing = this.#parts.return?.();
+      const closing = this.#run(() => this.#parts.return?.());
       if (closing instanceof Promise) closing.catch(ignore);
     } catch {
       // The source was told; what it makes of that is its own affair.
     }
+  }
+
+  #run<T>(step: () => T): T {
+    return this.#context === null ? step() : this.#context.runInAsyncScope(step);
   }
 
   #checkEnd(): void {

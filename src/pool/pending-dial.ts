@@ -59,7 +59,9 @@ export class PendingDial implements DialRequest, WaiterDial {
   }
 
   start(): void {
-    this.#handle = this.#pool.begin(this);
+    const begin = (): DialHandle => this.#pool.begin(this);
+    const context = this.waiter?.dialContext ?? null;
+    this.#handle = context === null ? begin() : context.runInAsyncScope(begin);
   }
 
   connected(connection: Connection): void {

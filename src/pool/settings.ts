@@ -23,6 +23,8 @@ export interface PoolSettings {
   /** Told what a connection takes, when it is another number than expected. */
   learned?: (capacity: number) => void;
   dial: (request: DialRequest) => DialHandle;
+  /** Whether functions of the caller's take part in a dial. Default false. */
+  asksCaller?: boolean;
   /** Counts together with other pools. */
   totals: PoolCounters;
   /** Text for errors, such as `HTTPConnectionPool(host='h', port=80)`. */

@@ -1,5 +1,6 @@
 /** A place in a pool's line. */
 
+import type { AsyncResource } from "node:async_hooks";
 import type { Connection, Exchange } from "../connection/connection.ts";
 import type { HTTPError } from "../core/errors.ts";
 import type { TimerEntry } from "../core/timers.ts";
@@ -32,6 +33,10 @@ export abstract class Waiter implements ListMember {
   abstract get poolTimeout(): number;
   /** Longest wait for a new connection that is being made, in ms. */
   abstract get connectTimeout(): number;
+  /** In which functions of the caller's run that a dial for it calls; `null` where it calls none. */
+  get dialContext(): AsyncResource | null {
+    return null;
+  }
   /** It may start its exchange on `connection`, now. */
   abstract granted(connection: Connection): void;
   /** There will be no connection. */

@@ -9,6 +9,7 @@ import {
   connectionFromUrl,
   HTTPError,
   HTTPResponse,
+  IncompleteRead,
   MaxRetryError,
   PoolManager,
   ResponseError,
@@ -170,6 +171,47 @@ describe("every rejected request has the frame of its caller", () => {
       const { stack = "" } = await failure(myFunction());
       assert.match(stack, /myFunction/);
       assert.equal(stack.split("async myFunction").length <= 2, true, stack);
+    });
+  }
+
+  const STREAMED = { preloadContent: false };
+  const each = async (pieces: AsyncIterable<unknown>): Promise<void> => {
+    for await (const _ of pieces);
+  };
+  const READS: Record<string, (response: HTTPResponse) => Promise<unknown>> = {
+    "read()": (r) => r.read(),
+    "read(amount)": (r) => r.read(1000),
+    read1: async (r) => {
+      while ((await r.read1(10)).length > 0);
+    },
+    text: (r) => r.text(),
+    json: (r) => r.json(),
+    bytes: (r) => r.bytes(),
+    arrayBuffer: (r) => r.arrayBuffer(),
+    blob: (r) => r.blob(),
+    "for await": each,
+    stream: (r) => each(r.stream(3)),
+    lines: (r) => each(r.lines()),
+    jsonLines: (r) => each(r.jsonLines()),
+    events: (r) => each(r.events()),
+  };
+  for (const [name, read] of Object.entries(READS)) {
+    it(`a body that breaks off, by ${name}`, async () => {
+      await using origin = await startHttp(({ connection }) => {
+        void connection.send(
+          "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 100\r\n\r\n1\n",
+        );
+        setTimeout(() => connection.halfClose(), 20);
+        return undefined;
+      });
+      using manager = new PoolManager();
+      async function myFunction(): Promise<void> {
+        await read(await manager.request("GET", origin.url, STREAMED));
+      }
+      const error = await failure(myFunction());
+      assert.ok(error instanceof IncompleteRead, String(error));
+      assert.match(error.stack!, /myFunction/);
+      assert.ok(error.stack!.split("async myFunction").length <= 2, error.stack);
     });
   }
 

@@ -1,6 +1,7 @@
 /** The package in bundles. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { runNode } from "../docs/run-node.ts";
@@ -46,6 +47,36 @@ describe("bundlers", { skip }, () => {
       await printsTheSame(join(folder, format === "esm" ? "webpack.mjs" : "webpack.cjs"), format);
     });
   }
+});
+
+describe("minifiers", { skip }, () => {
+  it("leave the names of all classes, and instanceof, as they are: esbuild", async () => {
+    const { build } = await import("esbuild");
+    const folder = project("bundle");
+    const outfile = join(folder, "names.min.mjs");
+    const entryPoints = [join(folder, "names.js")];
+    await build({ bundle: true, minify: true, platform: "node", format: "esm", entryPoints, outfile });
+    // Otherwise this proves nothing.
+    assert.doesNotMatch(readFileSync(outfile, "utf8"), /class MaxRetryError/);
+    const { stdout, stderr } = await runNode([outfile], WORKSHOP);
+    assert.deepEqual([stdout, stderr], ["all names survive\n", ""]);
+  });
+
+  it("leave them as they are: webpack's, terser", async () => {
+    const folder = project("bundle");
+    const { errors, warnings } = await webpack({
+      mode: "production",
+      target: "node20",
+      context: folder,
+      entry: "./names.js",
+      output: { path: folder, filename: "names.webpack.cjs" },
+    });
+    assert.deepEqual([...errors, ...warnings], []);
+    const outfile = join(folder, "names.webpack.cjs");
+    assert.doesNotMatch(readFileSync(outfile, "utf8"), /class MaxRetryError/);
+    const { stdout, stderr } = await runNode([outfile], WORKSHOP);
+    assert.deepEqual([stdout, stderr], ["all names survive\n", ""]);
+  });
 });
 
 /** Minified, errors keep their names; the constructor's own is that of the class. */

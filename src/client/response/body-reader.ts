@@ -13,6 +13,7 @@ import {
   IncompleteRead,
   InvalidArgumentError,
 } from "../../core/errors.ts";
+import { addCallers } from "../failure.ts";
 import type { BodySource, Piece } from "./body-source.ts";
 import { detachedError } from "./caller-memory.ts";
 
@@ -216,8 +217,9 @@ export class BodyReader {
       return await this.source.next();
     } catch (error) {
       if (error instanceof BodyUsedError) error.describe(this.options.facts ?? {});
-      if (!this.#mayEndHere(error)) throw error;
-      return null;
+      if (this.#mayEndHere(error)) return null;
+      addCallers(error);
+      throw error;
     }
   }
 
@@ -235,6 +237,7 @@ export class BodyReader {
     } catch (error) {
       if (error instanceof HTTPError) error.describe(this.options.facts ?? {});
       this.source.destroy(error);
+      addCallers(error);
       throw error;
     }
   }

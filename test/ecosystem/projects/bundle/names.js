@@ -1,0 +1,21 @@
+// Minified, identifiers too: every class of the package still says its name, and is what it was.
+import * as urlpool from "urlpool";
+
+const wrong = [];
+for (const [name, value] of Object.entries(urlpool)) {
+  if (typeof value !== "function" || !/^[A-Z]/.test(name)) continue;
+  if (value.name !== name) wrong.push(`${name} is called ${value.name}`);
+  if (!(value.prototype instanceof Error)) continue;
+  const error = new value("text", {});
+  if (error.name !== name) wrong.push(`an error of ${name} says ${error.name}`);
+  if (!String(error.stack).startsWith(`${name}:`))
+    wrong.push(`the stack of ${name} begins ${error.stack.split("\n")[0]}`);
+  if (!/^ERR_URLPOOL_/.test(error.code)) wrong.push(`${name} has no code`);
+  for (let parent = value; parent !== Error && parent !== TypeError; parent = Object.getPrototypeOf(parent)) {
+    if (!(error instanceof parent)) wrong.push(`${name} is no ${parent.name}`);
+  }
+}
+class Own extends urlpool.HTTPError {}
+const own = new Own("text");
+if (!(own instanceof urlpool.HTTPError)) wrong.push("a class of the user's is no HTTPError");
+console.log(wrong.length === 0 ? "all names survive" : wrong.join("\n"));
