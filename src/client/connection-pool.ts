@@ -79,6 +79,8 @@ export interface PoolOwner {
 
 /** Connections to one host and port over HTTP (urllib3's `HTTPConnectionPool`). */
 export class HTTPConnectionPool extends RequestMethods {
+  /** @internal Minifiers change the names of classes. */
+  static override readonly name: string = "HTTPConnectionPool";
   /** Host without brackets, normalised. */
   readonly host: string;
   readonly port: number;
@@ -409,6 +411,8 @@ Object.defineProperty(HTTPConnectionPool.prototype, inspect.custom, {
 
 /** Connections to one host and port over HTTPS (urllib3's `HTTPSConnectionPool`). */
 export class HTTPSConnectionPool extends HTTPConnectionPool {
+  /** @internal Minifiers change the names of classes. */
+  static override readonly name: string = "HTTPSConnectionPool";
   override get scheme(): string {
     return "https";
   }

@@ -61,6 +61,8 @@ const TAB = 9;
 
 /** A multi-map of header fields, in order of first appearance. */
 export class HTTPHeaderDict {
+  /** @internal Minifiers change the names of classes. */
+  static readonly name: string = "HTTPHeaderDict";
   /** By lower-case name. */
   readonly #fields: Map<string, Field> = new Map();
 

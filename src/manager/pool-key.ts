@@ -55,6 +55,8 @@ const PAIR_FIELDS: ReadonlySet<string> = new Set(["headers", "proxyHeaders", "so
  * @throws {InvalidArgumentError} if the context's scheme or host is not a string.
  */
 export class BasePoolKey {
+  /** @internal Minifiers change the names of classes. */
+  static readonly name: string = "BasePoolKey";
   /** Names of the context's entries that make the key. */
   static readonly fields: readonly string[] = Object.freeze([...BASE_FIELDS]);
 
@@ -125,11 +127,15 @@ Object.defineProperty(BasePoolKey.prototype, inspect.custom, {
 
 /** Key of pools for `http`: origin and every option of the pool and its connections, without the TLS ones. */
 export class HTTPPoolKey extends BasePoolKey {
+  /** @internal Minifiers change the names of classes. */
+  static override readonly name: string = "HTTPPoolKey";
   static override readonly fields: readonly string[] = Object.freeze([...BASE_FIELDS, ...HTTP_FIELDS]);
 }
 
 /** Key of pools for `https`: as {@link HTTPPoolKey}, and the TLS options. */
 export class HTTPSPoolKey extends HTTPPoolKey {
+  /** @internal Minifiers change the names of classes. */
+  static override readonly name: string = "HTTPSPoolKey";
   static override readonly fields: readonly string[] = Object.freeze([
     ...BASE_FIELDS,
     ...HTTP_FIELDS,

@@ -55,6 +55,8 @@ const LOOK_UPS = ["connectionFromHost", "connectionFromContext", "connectionFrom
 
 /** Makes requests to any host over pools of live connections (urllib3's `PoolManager`). */
 export class PoolManager extends RequestMethods {
+  /** @internal Minifiers change the names of classes. */
+  static override readonly name: string = "PoolManager";
   /** Pools by key, least recently used first out. */
   readonly pools: RecentlyUsedContainer<PoolKeyLike, HTTPConnectionPool>;
   /** Default header fields of every request that brings none of its own. */

@@ -38,6 +38,8 @@ export interface SOCKSProxyManagerOptions
  * Credentials in the proxy's URL and `proxyHeaders` go to the proxy only: with forwarded requests and with CONNECT.
  */
 export class ProxyManager extends PoolManager {
+  /** @internal Minifiers change the names of classes. */
+  static override readonly name: string = "ProxyManager";
   /** The proxy's URL, without credentials. */
   readonly proxy: Url;
   // Behind accessors, so that neither `JSON.stringify` nor `util.inspect` shows credentials and key passwords.
@@ -74,6 +76,8 @@ export class ProxyManager extends PoolManager {
  * `NewConnectionError`s.
  */
 export class SOCKSProxyManager extends PoolManager {
+  /** @internal Minifiers change the names of classes. */
+  static override readonly name: string = "SOCKSProxyManager";
   /** Throws `ProxySchemeUnknown` for another scheme, `LocationValueError` without a host. */
   constructor(proxyUrl: ProxyUrl, options: SOCKSProxyManagerOptions = {}) {
     const { username, password, ...rest } = options;

@@ -113,6 +113,8 @@ const FIELDS = [
  * @throws {InvalidArgumentError} if an option makes no sense.
  */
 export class Retry implements RetrySettings {
+  /** @internal Minifiers change the names of classes. */
+  static readonly name: string = "Retry";
   static readonly DEFAULT_ALLOWED_METHODS: ReadonlySet<string> = IDEMPOTENT_METHODS;
   static readonly RETRY_AFTER_STATUS_CODES: ReadonlySet<number> = RETRY_AFTER_STATUS_CODES;
   static readonly DEFAULT_REMOVE_HEADERS_ON_REDIRECT: ReadonlySet<string> =

@@ -42,6 +42,8 @@ type Reader = Pick<Clock, "now">;
  * @throws {InvalidArgumentError} if a value is not a number above 0, `null` or `undefined`.
  */
 export class Timeout {
+  /** @internal Minifiers change the names of classes. */
+  static readonly name: string = "Timeout";
   /** ms for each of connect and read, 10_000 and 300_000; no total. */
   static readonly DEFAULT: Timeout = new Timeout();
 

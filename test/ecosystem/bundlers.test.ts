@@ -50,7 +50,7 @@ describe("bundlers", { skip }, () => {
 });
 
 describe("minifiers", { skip }, () => {
-  it("leave the names of all classes, and instanceof, as they are: esbuild", async () => {
+  it("leave the names of all errors, and instanceof, as they are: esbuild", async () => {
     const { build } = await import("esbuild");
     const folder = project("bundle");
     const outfile = join(folder, "names.min.mjs");

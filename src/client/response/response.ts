@@ -38,6 +38,8 @@ const EMPTY = Buffer.alloc(0);
 
 /** A response (urllib3's `HTTPResponse`). Its body is in `data`, or is read in one of the other ways if streamed. */
 export class HTTPResponse {
+  /** @internal Minifiers change the names of classes. */
+  static readonly name: string = "HTTPResponse";
   status: number = 0;
   /** Reason phrase; empty where the server sent none. */
   reason: string = "";

@@ -1,11 +1,11 @@
-// Minified, identifiers too: every class of the package still says its name, and is what it was.
+// Minified, identifiers too: every error still says its name, and is what it was.
+import { inspect } from "node:util";
 import * as urlpool from "urlpool";
 
 const wrong = [];
 for (const [name, value] of Object.entries(urlpool)) {
-  if (typeof value !== "function" || !/^[A-Z]/.test(name)) continue;
+  if (typeof value !== "function" || !(value.prototype instanceof Error)) continue;
   if (value.name !== name) wrong.push(`${name} is called ${value.name}`);
-  if (!(value.prototype instanceof Error)) continue;
   const error = new value("text", {});
   if (error.name !== name) wrong.push(`an error of ${name} says ${error.name}`);
   if (!String(error.stack).startsWith(`${name}:`))
@@ -14,6 +14,21 @@ for (const [name, value] of Object.entries(urlpool)) {
   for (let parent = value; parent !== Error && parent !== TypeError; parent = Object.getPrototypeOf(parent)) {
     if (!(error instanceof parent)) wrong.push(`${name} is no ${parent.name}`);
   }
+}
+const texts = [
+  `${new urlpool.HTTPSConnectionPool("h.test")}`,
+  inspect(new urlpool.PoolManager()),
+  inspect(new urlpool.ProxyManager("http://p.test")),
+  inspect(new urlpool.HTTPResponse()),
+  inspect(new urlpool.HTTPHeaderDict()),
+  inspect(new urlpool.Retry()),
+  inspect(new urlpool.Timeout()),
+];
+const names = "HTTPSConnectionPool PoolManager ProxyManager HTTPResponse HTTPHeaderDict Retry Timeout".split(
+  " ",
+);
+for (const [index, name] of names.entries()) {
+  if (!texts[index].startsWith(name)) wrong.push(`a ${name} is shown as ${texts[index].slice(0, 20)}`);
 }
 class Own extends urlpool.HTTPError {}
 const own = new Own("text");
