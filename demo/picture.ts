@@ -1,6 +1,6 @@
 /** What the demo did, as the command's waterfall. */
 
-import { writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Recorder } from "../cli/src/pictures/recorder.ts";
@@ -15,7 +15,8 @@ export async function draw(work: () => Promise<void>): Promise<void> {
   } finally {
     recorder.stop();
   }
-  const path = join(tmpdir(), "urlpool-waterfall.svg");
+  // A folder of its own: in the shared one, another user's file or link may have a name that is known beforehand.
+  const path = join(await mkdtemp(join(tmpdir(), "urlpool-")), "waterfall.svg");
   await writeFile(path, waterfall(recorder.bars, recorder.dropped));
   heading("The requests as a picture, a lane for each connection");
   print(`  ${path}`);
