@@ -24,17 +24,12 @@ export { encodeMultipartFormdata, type Fields, type MultipartBody } from "./body
 export type { OnProgress, Progress } from "./body/request/progress.ts";
 export type { QuerySource, QueryValue } from "./body/request/urlencode.ts";
 export type { ServerSentEvent } from "./body/response/event-stream.ts";
-export {
-  type AgentStats,
-  connectionFromUrl,
-  HTTPConnectionPool,
-  HTTPSConnectionPool,
-  type PoolStats,
-} from "./client/connection-pool.ts";
+export { connectionFromUrl, HTTPConnectionPool, HTTPSConnectionPool } from "./client/connection-pool.ts";
 export type { CookieJarLike, CookieJarOptions, SameSiteContext } from "./client/cookies.ts";
 export type { AttemptRequest, AttemptResponse, OnRequest, OnResponse } from "./client/hooks.ts";
 // A star, so that the interfaces can be augmented by their users.
 export * from "./client/options.ts";
+export type { AgentStats, PoolStats } from "./client/pool-stats.ts";
 export type { ProxyConfig, ProxyFunction, ProxyUrl, SocksOptions } from "./client/proxy.ts";
 export { RequestMethods } from "./client/request-methods.ts";
 export type { EventOptions, EventRecords, RecordOptions, Records } from "./client/response/records.ts";
@@ -93,7 +88,7 @@ export {
   type PoolKeyLike,
 } from "./manager/pool-key.ts";
 export type { PoolKwargs, PoolOverrides } from "./manager/pool-kwargs.ts";
-export { type PoolClass, PoolManager } from "./manager/pool-manager.ts";
+export { PoolManager } from "./manager/pool-manager.ts";
 export type { Environment } from "./manager/proxy-env.ts";
 export {
   ProxyManager,
@@ -105,6 +100,7 @@ export {
 } from "./manager/proxy-manager.ts";
 export { RecentlyUsedContainer, type RecentlyUsedContainerOptions } from "./manager/recently-used.ts";
 export { createFetch, request } from "./manager/request.ts";
+export type { PoolClass } from "./manager/schemes.ts";
 export type { ManagerStats } from "./manager/stats.ts";
 export { Retry, type RetryHistoryEntry, type RetryLike, type RetryOptions } from "./policy/retry.ts";
 export { RetryBudget, type RetryBudgetOptions } from "./policy/retry-budget.ts";

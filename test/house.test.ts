@@ -17,6 +17,7 @@ const RULES: Record<string, (file: rules.SourceFile) => string[]> = {
   "time comes from core/clock.ts only": rules.timeBreaches,
   "nothing is typed any": rules.anyBreaches,
   "every exported declaration has a doc comment": rules.docBreaches,
+  "no file is longer than 450 lines": rules.lengthBreaches,
 };
 
 for (const [name, rule] of Object.entries(RULES)) {

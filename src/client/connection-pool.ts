@@ -28,10 +28,10 @@ import { type Connecting, Connector, type ConnectRequest, type Route } from "../
 import { buildTlsSettings, type TlsSettings } from "../dial/tls/settings.ts";
 import { openWire } from "../dial/wire.ts";
 import { Pool } from "../pool/pool.ts";
-import { openStreams } from "../pool/streams.ts";
 import type { DefaultFields, PlainFields } from "../protocol/request-head.ts";
 import type { PoolOptions, UrlopenOptions } from "./options.ts";
 import { numberOption } from "./options-table.ts";
+import { agentStats, openStreams, type PoolStats } from "./pool-stats.ts";
 import { type Destination, isEmpty, prepareCall, type RequestSpec } from "./request.ts";
 import { NO_OPTIONS, RequestMethods, refuse } from "./request-methods.ts";
 import { type Router, runRequest } from "./request-run.ts";
@@ -39,30 +39,6 @@ import type { HTTPResponse } from "./response/response.ts";
 import { type Plan, planRoute } from "./route.ts";
 import { type CallSettings, checkPoolOptions, poolSettings } from "./settings.ts";
 import { SharedResources } from "./shared-resources.ts";
-
-/** What a pool does now. */
-export interface PoolStats {
-  /** `scheme://host:port`; of a pool whose requests a proxy forwards: the proxy's. */
-  origin: string;
-  /** The proxy on the way, without credentials; `null` without one. */
-  proxy: string | null;
-  idle: number;
-  busy: number;
-  queued: number;
-  numConnections: number;
-  numRequests: number;
-  /** The streams open on each HTTP/2 connection, the oldest connection first; absent without such a connection. */
-  streams?: number[];
-  /** The sockets of `manager.agent` to this origin; absent if there never was one. */
-  agent?: AgentStats;
-}
-
-/** The sockets of an agent. */
-export interface AgentStats {
-  idle: number;
-  busy: number;
-  queued: number;
-}
 
 /** What a manager is to the pools that it makes. */
 export interface PoolOwner {
@@ -420,10 +396,6 @@ export class HTTPSConnectionPool extends HTTPConnectionPool {
   protected override tls(options: PoolOptions): () => TlsSettings {
     return () => buildTlsSettings(options, this.host);
   }
-}
-
-function agentStats({ idle, busy, queued }: Pool): AgentStats {
-  return { idle, busy, queued };
 }
 
 /** A pool for the scheme, host and port of `url` (urllib3's `connection_from_url`). */

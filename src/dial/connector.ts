@@ -11,6 +11,7 @@ import { Http2Connection } from "../connection/http2/connection.ts";
 import { SocketReader } from "../connection/reader.ts";
 import type { Clock } from "../core/clock.ts";
 import { ConnectTimeoutError, HTTPError, InvalidArgumentError } from "../core/errors.ts";
+import { ignore } from "../core/ignore.ts";
 import type { CoarseTimers } from "../core/timers.ts";
 import { trace } from "../core/trace.ts";
 import { type ConnectFunction, type ConnectOrigin, CustomDial } from "./custom-dial.ts";
@@ -428,5 +429,3 @@ class Opening implements Connecting {
     return this.#route.describeFailure?.(error) ?? error;
   }
 }
-
-function ignore(): void {}

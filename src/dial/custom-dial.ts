@@ -5,6 +5,7 @@ import { Duplex } from "node:stream";
 import type { Connection, ConnectionOwner } from "../connection/connection.ts";
 import type { Clock } from "../core/clock.ts";
 import { ConnectTimeoutError, HTTPError, InvalidArgumentError, NewConnectionError } from "../core/errors.ts";
+import { ignore } from "../core/ignore.ts";
 import { type Connecting, HandshakeStep, timeoutText } from "./handshake-step.ts";
 
 /** Scheme, host and port of the requests that a connection is for. */
@@ -159,5 +160,3 @@ function failure(error: unknown): Error {
     cause: error,
   });
 }
-
-function ignore(): void {}

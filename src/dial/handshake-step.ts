@@ -2,6 +2,7 @@
 
 import type { Socket } from "node:net";
 import type { HTTPError } from "../core/errors.ts";
+import { ignore } from "../core/ignore.ts";
 
 /** Something under way that can be given up. It has no time limit: whoever waits for it has one, and aborts it. */
 export interface Connecting {
@@ -85,5 +86,3 @@ export class HandshakeStep implements Connecting {
 export function timeoutText(connectTimeout: number): string {
   return `(connect timeout=${Math.ceil(connectTimeout)} ms)`;
 }
-
-function ignore(): void {}

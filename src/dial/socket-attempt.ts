@@ -2,6 +2,7 @@
 
 import { isIP, type NetConnectOpts, type OnReadOpts, type Socket } from "node:net";
 import { InvalidArgumentError, NewConnectionError } from "../core/errors.ts";
+import { ignore } from "../core/ignore.ts";
 import type { Address } from "./resolve.ts";
 
 /** An address to connect from: alone, or with a port as in urllib3's `source_address`; 0 for any port. */
@@ -133,8 +134,6 @@ export class SocketAttempt {
 
   readonly #closed = (): void => this.#failed(new Error("the socket was closed while it connected"));
 }
-
-function ignore(): void {}
 
 /** What `net.connect` is given for an attempt at `goal`. Throws `InvalidArgumentError`. */
 export function socketOptions(goal: Goal, port: number, options: SocketSettings): NetConnectOpts {

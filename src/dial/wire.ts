@@ -12,6 +12,7 @@ import type {
   Stream,
 } from "../connection/connection.ts";
 import { type PollEntry, sharedBarrier } from "../connection/poll-barrier.ts";
+import { ignore } from "../core/ignore.ts";
 import type { Connecting, Connector, ConnectRequest, OpenedSocket } from "./connector.ts";
 
 /** Opens a bare socket for a pool. */
@@ -135,5 +136,3 @@ export class WireConnection implements Connection, PollEntry {
     this.#owner.dead();
   }
 }
-
-function ignore(): void {}

@@ -4,7 +4,7 @@ import { type InspectOptions, inspect } from "node:util";
 import { makeManagersBy, PoolAgent } from "../adapters/agent/pool-agent.ts";
 import { type Fetch, fetchOver } from "../adapters/fetch/create-fetch.ts";
 import { HTTPConnectionPool, HTTPSConnectionPool, type PoolOwner } from "../client/connection-pool.ts";
-import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "../client/options.ts";
+import type { PoolManagerOptions, UrlopenOptions } from "../client/options.ts";
 import { checkOption, numberOption, OPTION_RULES, ruleOf } from "../client/options-table.ts";
 import type { ProxyUrl } from "../client/proxy.ts";
 import { type Destination, type PendingDestination, prepareCall } from "../client/request.ts";
@@ -16,6 +16,7 @@ import { SharedResources } from "../client/shared-resources.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ClosedPoolError, LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
+import { ignore } from "../core/ignore.ts";
 import { logIfAsked, trace } from "../core/trace.ts";
 import { parseUrl, type Url, type UrlLike, urlText } from "../core/url.ts";
 import { type DownloadOptions, type DownloadResult, downloadTo } from "../download/download.ts";
@@ -44,11 +45,8 @@ import { isThenable, withProxyConfig } from "./proxy-context.ts";
 import { RecentlyUsedContainer } from "./recently-used.ts";
 import { requestContext } from "./request-context.ts";
 import { RetiredPools } from "./retired-pools.ts";
-import { own, warnSchemeless } from "./schemes.ts";
+import { own, type PoolClass, warnSchemeless } from "./schemes.ts";
 import { inspectManager, type ManagerStats } from "./stats.ts";
-
-/** A class of pools, as `poolClassesByScheme` holds them. */
-export type PoolClass = new (host: string, port?: number | null, options?: PoolOptions) => HTTPConnectionPool;
 
 /** The ways from a URL to its pool. */
 const LOOK_UPS = ["connectionFromHost", "connectionFromContext", "connectionFromPoolKey"] as const;
@@ -446,7 +444,5 @@ Object.defineProperty(PoolManager.prototype, inspect.custom, {
     return inspectManager(this.constructor.name, this.stats(), options);
   },
 });
-
-function ignore(): void {}
 
 makeManagersBy((options) => new PoolManager(options));

@@ -1,4 +1,10 @@
-/** Schemes of URLs, whoever wrote them. */
+/** Schemes of URLs, whoever wrote them, and what is chosen by them. */
+
+import type { HTTPConnectionPool } from "../client/connection-pool.ts";
+import type { PoolOptions } from "../client/options.ts";
+
+/** A class of pools, as `poolClassesByScheme` holds them. */
+export type PoolClass = new (host: string, port?: number | null, options?: PoolOptions) => HTTPConnectionPool;
 
 /** The entry for a scheme, which may be any text that a server sent: also "constructor". */
 export function own<T>(entries: Readonly<Record<string, T>>, scheme: string): T | undefined {

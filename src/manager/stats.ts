@@ -1,7 +1,7 @@
 /** What a manager's pools do, as plain snapshots. */
 
 import { type InspectOptions, inspect } from "node:util";
-import type { PoolStats } from "../client/connection-pool.ts";
+import type { PoolStats } from "../client/pool-stats.ts";
 
 /** What `PoolManager.stats` gives. */
 export interface ManagerStats {

@@ -12,6 +12,7 @@
  *     may begin doubles after each pace.
  */
 
+import type { Connection } from "../connection/connection.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { CoarseTimers } from "../core/timers.ts";
 import type { ConnectionBudget } from "./budget.ts";
@@ -183,4 +184,14 @@ export class Dials {
     if (this.#all.size === this.#orphans.size) return;
     for (const dial of this.#all) if (!this.#orphans.has(dial)) this.#promised += dial.promise;
   }
+}
+
+/**
+ * Exchanges that a connection takes which has just been made. Over HTTP/2 the server's limit may not have come yet: what
+ * an earlier connection has shown is better than the default.
+ */
+export function firstCapacity({ protocol, free }: Connection, expected: number | null): number {
+  if (protocol !== "h2") return 1;
+  const shown = expected !== null && expected > 1 ? expected : free;
+  return Math.max(1, Math.min(free, shown));
 }

@@ -16,7 +16,7 @@ import type { Clock } from "../core/clock.ts";
 import { ConnectTimeoutError, EmptyPoolError } from "../core/errors.ts";
 import type { CoarseTimers } from "../core/timers.ts";
 import { type BudgetMember, MAX_OVERTAKINGS } from "./budget.ts";
-import { Dials } from "./dials.ts";
+import { Dials, firstCapacity } from "./dials.ts";
 import { Line, type LineOwner } from "./line.ts";
 import { Link, LinkedList } from "./linked-list.ts";
 import { type DialHandle, type DialOwner, type DialRequest, PendingDial } from "./pending-dial.ts";
@@ -316,7 +316,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     this.connections.push(member.poolLink);
     // Nobody may have waited for it: then it did not keep the process alive.
     if (dial.waiter === null) connection.ref();
-    this.#forget(dial, false);
+    this.#dials.remove(dial, false);
     this.#count("created");
     this.#learn(firstCapacity(connection, this.#dials.expected));
     const first = this.#waiting.first;
@@ -346,7 +346,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
   dialFailed(dial: PendingDial, error: Error): void {
     if (this.#freedDescriptor(dial, error)) return;
     const { waiter } = dial;
-    this.#forget(dial, true);
+    this.#dials.remove(dial, true);
     if (waiter !== null) {
       waiter.dial = null;
       this.#waiting.leave(waiter);
@@ -358,7 +358,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
 
   /** @internal Nobody wants its result: it was given up. */
   abandoned(dial: PendingDial): void {
-    this.#forget(dial, true);
+    this.#dials.remove(dial, true);
     this.settings.budget.give();
     this.pump();
   }
@@ -370,10 +370,6 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     idle.value.close();
     dial.goOn(error);
     return true;
-  }
-
-  #forget(dial: PendingDial, failed: boolean): void {
-    this.#dials.remove(dial, failed);
   }
 
   #adopt(dial: PendingDial): void {
@@ -443,14 +439,4 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     this.counters[what]++;
     this.settings.totals[what]++;
   }
-}
-
-/**
- * Exchanges that a connection takes which has just been made. Over HTTP/2 the server's limit may not have come yet: what
- * an earlier connection has shown is better than the default.
- */
-function firstCapacity({ protocol, free }: Connection, expected: number | null): number {
-  if (protocol !== "h2") return 1;
-  const shown = expected !== null && expected > 1 ? expected : free;
-  return Math.max(1, Math.min(free, shown));
 }

@@ -91,6 +91,14 @@ export function anyBreaches(file: SourceFile): string[] {
   return matchLines(file, /(?::|\bas|<|,|\||&|=>|=)\s*any\b(?!\s*[:(?.])|<any\b/g, () => false);
 }
 
+/** Lines that a file may have: what is longer holds more than one thing. */
+const MOST_LINES = 450;
+
+export function lengthBreaches({ path, text }: SourceFile): string[] {
+  const lines = text.split("\n").length - 1;
+  return lines > MOST_LINES ? [`${path}: ${lines} lines, at most ${MOST_LINES}`] : [];
+}
+
 /** Exported declarations without a doc comment directly above; overloads and merged names need only the first. */
 export function docBreaches(file: SourceFile): string[] {
   const declaration =

@@ -10,6 +10,7 @@
 import { stat } from "node:fs/promises";
 import { PassThrough, Readable } from "node:stream";
 import { InvalidArgumentError, UnrewindableBodyError } from "../../core/errors.ts";
+import { ignore } from "../../core/ignore.ts";
 import { type BodyPart, LARGE_PART, type Payload } from "./payload.ts";
 import {
   type FileHandleLike,
@@ -26,8 +27,6 @@ const FILE_READ = 262_144;
 
 /** Streams and iterators that have been sent, or begun to be. */
 const taken = new WeakSet<object>();
-
-function ignore(): void {}
 
 /** A `Blob`, read each time it is opened. */
 export function blobPayload(blob: Blob): Payload {

@@ -35,6 +35,7 @@ export type {
 } from "./response-types.ts";
 
 const EMPTY = Buffer.alloc(0);
+const RECEIVED: HTTPResponseInit = {};
 
 /** A response (urllib3's `HTTPResponse`). Its body is in `data`, or is read in one of the other ways if streamed. */
 export class HTTPResponse {
@@ -120,22 +121,23 @@ export class HTTPResponse {
     const reader = this.#reader!;
     const decode = this.#decodeContent;
     const data = await (into === null ? reader.readAll(decode) : into.read(reader, decode));
-    const { wireBytes, trailers } = reader.source;
     unwatch(reader);
-    this.#reader = null;
-    this.#streamed = false;
-    this.complete(data, wireBytes, trailers);
+    this.#loaded(data, reader);
   }
 
   /** @internal As `preload`, but a body that fails, or is larger than `most` bytes, is given up; what has come stays. */
   async preloadAtMost(most: number): Promise<void> {
     if (!this.#streamed) return;
     const data = await beginningOf(this.stream(), most);
-    const { wireBytes, trailers } = this.#reader!.source;
+    const reader = this.#reader!;
     this.releaseConn();
+    this.#loaded(data, reader);
+  }
+
+  #loaded(data: Buffer, { source }: BodyReader): void {
     this.#reader = null;
     this.#streamed = false;
-    this.complete(data, wireBytes, trailers);
+    this.complete(data, source.wireBytes, source.trailers);
   }
 
   /** @internal Keeps the connection until `releaseConn` (urllib3's `release_conn=False`). */
@@ -208,14 +210,9 @@ export class HTTPResponse {
   /** The response itself below 400; throws `ResponseError` otherwise. */
   raiseForStatus(): this {
     if (this.status < 400) return this;
-    throw new ResponseError(`${this.status} ${this.reason}`.trim(), {
-      status: this.status,
-      response: this,
-      phase: "head",
-    }).describe({
-      method: this.method,
-      url: this.url,
-    });
+    const { status, reason, method, url } = this;
+    const facts = { status, response: this, phase: "head" } as const;
+    throw new ResponseError(`${status} ${reason}`.trim(), facts).describe({ method, url });
   }
 
   /** The body as text, in the charset of Content-Type, else UTF-8. */
@@ -448,5 +445,3 @@ export class HTTPResponse {
     return this.read();
   }
 }
-
-const RECEIVED: HTTPResponseInit = {};

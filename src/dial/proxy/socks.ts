@@ -5,6 +5,7 @@
 
 import type { Socket } from "node:net";
 import { ConnectTimeoutError, MissingDependencyError, NewConnectionError } from "../../core/errors.ts";
+import { ignore } from "../../core/ignore.ts";
 import { type AddressFilter, allowedAddresses } from "../address-filter.ts";
 import type { TunnelDone, TunnelRequest } from "../connector.ts";
 import { type Connecting, HandshakeStep, timeoutText } from "../handshake-step.ts";
@@ -180,5 +181,3 @@ function timeout(connectTimeout: number, addresses: readonly string[]): ConnectT
 function tried(addresses: readonly string[]): string {
   return addresses.length > 1 ? ` (tried ${addresses.join(", ")})` : "";
 }
-
-function ignore(): void {}

@@ -4,6 +4,7 @@ import type { NetConnectOpts, Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import type { Protocol } from "../../connection/connection.ts";
 import { ReadTimeoutError } from "../../core/errors.ts";
+import { ignore } from "../../core/ignore.ts";
 import { type Connecting, HandshakeStep, timeoutText } from "../handshake-step.ts";
 import { SessionCache, type TlsSettings, toSslError, verifyPeer, warnInsecure } from "./settings.ts";
 
@@ -73,8 +74,6 @@ export class TlsPeer {
     if (session) this.#sessions.add(session);
   }
 }
-
-function ignore(): void {}
 
 function handshakeTimeout(host: string, connectTimeout: number): ReadTimeoutError {
   const text = `Read timed out during the TLS handshake with '${host}'. ${timeoutText(connectTimeout)}`;
