@@ -36,7 +36,9 @@ function layOut() {
     const text = readFileSync(join(ROOT, page), "utf8");
     writeFileSync(join(SITE, page), withoutForeignLinks(text, page, pages));
   }
-  cpSync(join(ROOT, "bench/results/small-get.svg"), join(SITE, "bench/results/small-get.svg"));
+  for (const name of readdirSync(join(ROOT, "bench/results")).filter((each) => each.endsWith(".svg"))) {
+    cpSync(join(ROOT, "bench/results", name), join(SITE, "bench/results", name));
+  }
   cpSync(join(DOCS, ".vitepress/home.md"), join(SITE, "index.md"));
 }
 
