@@ -18,6 +18,7 @@ export const GUIDES = [
   ["har", "HTTP Archives"],
   ["diagnostics", "Diagnostics"],
   ["testing", "Testing and mocking"],
+  ["performance", "Performance"],
   ["platforms", "Platforms"],
   ["strictness", "What is refused"],
   ["migrating-from-urllib3", "Coming from urllib3"],
