@@ -247,6 +247,21 @@ describe("Digest", () => {
     }
   });
 
+  it("a proxy that resets after asking for a tunnel's credentials is asked again on a new connection", async () => {
+    await using proxy = await startRogueProxy((request) => {
+      if (parameters(request).has("response")) return behave(request);
+      return async (connection) => {
+        const asking = `HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm="r", nonce="n"\r\nContent-Length: 0\r\n\r\n`;
+        await connection.send(asking);
+        connection.reset();
+      };
+    });
+    await using origin = await startHttp(() => "inside", { tls: identity });
+    await using manager = managerAt(proxy);
+    assert.equal((await manager.request("GET", `${origin.url}/`)).status, 200);
+    assert.equal(proxy.connections.length, 2);
+  });
+
   it("an answer too long to be read for the connection's sake", async () => {
     const guard = digestGuard('Digest realm="r", nonce="n"', { body: "x".repeat(500_000) });
     await using proxy = await startRogueProxy(guard);
