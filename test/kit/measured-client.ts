@@ -5,7 +5,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 
-const INDEX = new URL("../../src/index.js", import.meta.url).href;
+/** The built package, as users have it: hundreds of source files, loaded one by one, take memory of their own. */
+const INDEX = import.meta.resolve("urlpool");
 
 // Linux hands the parent's `maxRSS` on to the child; VmHWM starts anew.
 const PRELUDE = `
