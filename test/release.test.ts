@@ -111,7 +111,7 @@ describe("the version", () => {
     const { version } = manifest("package.json");
     const command = manifest("cli/package.json");
     assert.equal(command.version, version);
-    assert.equal(command.dependencies!["urlpool"], `^${version}`);
+    assert.equal(command.dependencies!.urlpool, `^${version}`);
     assert.ok(
       readFileSync(join(ROOT, "src/core/defaults.ts"), "utf8").includes(`VERSION: string = "${version}"`),
     );

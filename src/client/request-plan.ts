@@ -11,6 +11,7 @@
 import type { Payload } from "../body/request/encode.ts";
 import type { Clock } from "../core/clock.ts";
 import { HTTPError, MaxRetryError, ProtocolError, UnrewindableBodyError } from "../core/errors.ts";
+import { ignore } from "../core/ignore.ts";
 import type { AttemptMessage } from "../core/trace.ts";
 import { parseUrl, type Url } from "../core/url.ts";
 import { isRedirect, isRedirectStatus, nextHop } from "../policy/redirect.ts";
@@ -272,5 +273,3 @@ function locationOf(response: HTTPResponse): string | null {
   if (locations.every((location) => location === first)) return first;
   throw new ProtocolError("The answer has several Location fields that differ", { phase: "head" });
 }
-
-function ignore(): void {}

@@ -13,6 +13,7 @@ import { AsyncResource } from "node:async_hooks";
 import { sourceError } from "../connection/upload-source.ts";
 import type { Clock } from "../core/clock.ts";
 import { HTTPError } from "../core/errors.ts";
+import { ignore } from "../core/ignore.ts";
 import { type AttemptMessage, type RequestStartMessage, trace } from "../core/trace.ts";
 import type { LinkedList, ListMember } from "../pool/linked-list.ts";
 import { Attempt, type AttemptContext, type Settler } from "./attempt.ts";
@@ -88,8 +89,6 @@ async function walk(run: RequestRun, first: Promise<HTTPResponse> | null): Promi
 }
 
 let lastId = 0;
-
-function ignore(): void {}
 
 /** One request under way. */
 class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {

@@ -4,6 +4,7 @@ import { AsyncResource } from "node:async_hooks";
 import { encodeBody, type Payload } from "../body/request/encode.ts";
 import type { BodyStream } from "../connection/upload-source.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
+import { ignore } from "../core/ignore.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type DefaultFields, isBodiless, type PlainFields, RequestHead } from "../protocol/request-head.ts";
 import type { UrlopenOptions } from "./options.ts";
@@ -105,8 +106,6 @@ async function madeBody(make: () => unknown, bodyPos: number | null | undefined)
   const source = await make();
   return { payload: await encodeBody(source, { bodyPos }), source };
 }
-
-function ignore(): void {}
 
 const CALLBACKS = ["onInformational", "onUploadProgress", "onDownloadProgress"] as const;
 

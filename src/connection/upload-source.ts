@@ -8,6 +8,7 @@
 
 import type { AsyncResource } from "node:async_hooks";
 import { RequestBodyError } from "../core/errors.ts";
+import { ignore } from "../core/ignore.ts";
 
 /** A part of a body, as its source gives it. */
 export type UploadPart = string | Uint8Array | ArrayBuffer;
@@ -144,5 +145,3 @@ function toBytes(part: UploadPart): Buffer {
   if (ArrayBuffer.isView(part)) return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
   throw new RequestBodyError(`A part of the body is neither a string nor bytes but ${typeof part}`, WRITING);
 }
-
-function ignore(): void {}

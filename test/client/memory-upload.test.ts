@@ -37,7 +37,9 @@ describe("peak memory of uploads", () => {
       let head = "";
       await using origin = await startOrigin(async (connection) => {
         head = await connection.readHead();
-        await swallow(connection, size);
+        // To the end: Node 20 aborts where `readableWebStream()` is cancelled, as an early answer does, and its file closed.
+        if (known) await swallow(connection, size);
+        else assert.equal(await connection.swallowChunkedBody(), size);
         await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         connection.halfClose();
       });
@@ -105,7 +107,7 @@ async function compress(stream: zlib.Gzip | zlib.BrotliCompress): Promise<Buffer
   return Buffer.concat(parts);
 }
 
-/** Takes at least `length` bytes off the connection without keeping them; of a chunked body, its framing too. */
+/** Takes at least `length` bytes off the connection without keeping them. */
 async function swallow(connection: OriginConnection, length: number): Promise<void> {
   while (length > 0) length -= (await connection.readBody(Math.min(length, MIB))).length;
 }

@@ -112,16 +112,31 @@ export class OriginConnection {
   /** A chunked body (RFC 9112 section 7.1) with its trailer lines. */
   async readChunkedBody(): Promise<{ body: Buffer; trailers: string[] }> {
     const chunks: Buffer[] = [];
+    const trailers = await this.#readChunks((chunk) => chunks.push(chunk));
+    return { body: Buffer.concat(chunks), trailers };
+  }
+
+  /** Reads a chunked body to its end without keeping it, and gives its length. */
+  async swallowChunkedBody(): Promise<number> {
+    let length = 0;
+    await this.#readChunks((chunk) => {
+      length += chunk.length;
+    });
+    return length;
+  }
+
+  /** Gives each chunk of a body to `take`, and returns the trailer lines. */
+  async #readChunks(take: (chunk: Buffer) => void): Promise<string[]> {
     for (;;) {
       const size = Number.parseInt((await this.#readLine()).split(";", 1)[0] as string, 16);
       if (Number.isNaN(size)) throw new Error("the request's chunk size is not a number");
       if (size === 0) break;
-      chunks.push(await this.readBody(size));
+      take(await this.readBody(size));
       await this.#readLine();
     }
     const trailers: string[] = [];
     for (let line = await this.#readLine(); line !== ""; line = await this.#readLine()) trailers.push(line);
-    return { body: Buffer.concat(chunks), trailers };
+    return trailers;
   }
 
   /** Everything until the other side ends. */

@@ -21,7 +21,7 @@ const retries = new Retry({ total: 3, statusForcelist: [503], backoffFactor: 0 }
 describe("MockOrigins", () => {
   it("answers https without TLS, with the parts of the path", async () => {
     using mock = new MockOrigins();
-    const route = mock.get("https://api.test/users/:id", ({ params }) => ({ json: { id: params["id"] } }));
+    const route = mock.get("https://api.test/users/:id", ({ params }) => ({ json: { id: params.id } }));
     const response = await mock.manager().request("GET", "https://api.test/users/7?x=1");
     assert.deepEqual(await response.json(), { id: "7" });
     assert.equal(route.calls[0]?.url, "https://api.test/users/7?x=1");
