@@ -6,7 +6,7 @@
  *     npm run bench -- --node 24                  current, a version or the path of a binary; may be repeated
  *     npm run bench -- --peers undici,socket      only these beside urlpool
  *     npm run bench -- --rounds 15                in every case
- *     npm run bench -- --quick                    this Node, short slices, few rounds and peers: to see that all works; under 4 minutes
+ *     npm run bench -- --quick                    this Node, cases and peers of the targets only, short slices, few rounds: to see that all works
  *     npm run bench -- --base dist-before         adds another build of urlpool, "urlpool (base)"
  *     npm run bench -- --dist elsewhere/dist      measures this build instead of dist/, which is then not built
  *     npm run bench -- --out folder               writes there, into the results of other cases if there are some; without it
@@ -24,7 +24,7 @@ import { growthChart } from "./lib/growth-chart.mjs";
 import { defaultNodes, findNode } from "./lib/nodes.mjs";
 import { startOrigin } from "./lib/origin.mjs";
 import { PEERS, packageVersions } from "./lib/peers.mjs";
-import { markdown, summary, targetSummary } from "./lib/report.mjs";
+import { limitSummary, markdown, summary, targetSummary } from "./lib/report.mjs";
 import { runCase } from "./lib/rounds.mjs";
 
 const BENCH = join(ROOT, "bench");
@@ -81,7 +81,11 @@ async function loadCases(wanted) {
 
 /** Those with targets first: they are read first. */
 function order(benchCase) {
-  return benchCase.targets === undefined || benchCase.targets.length === 0 ? 1 : 0;
+  return hasTargets(benchCase) ? 0 : 1;
+}
+
+function hasTargets({ targets = [] }) {
+  return targets.length > 0;
 }
 
 /** Installs what a run needs, and builds the package unless another build is given. */
@@ -195,18 +199,15 @@ function resultFile(folder, { node }) {
   return join(folder, `node-${node.split(".")[0]}.json`);
 }
 
-/** A result with the cases that earlier runs have left in the folder, in the order of all cases. */
-function withOthers(folder, result) {
+/** A result with the cases that earlier runs have left in the folder, in the order of all cases; those that are no more are left out. */
+async function withOthers(folder, result) {
   const file = resultFile(folder, result);
   if (!existsSync(file)) return result;
   const earlier = JSON.parse(readFileSync(file, "utf8"));
-  const known = new Map([...earlier.cases, ...result.cases].map((each) => [each.name, each]));
+  const measured = new Map([...earlier.cases, ...result.cases].map((each) => [each.name, each]));
+  const cases = (await loadCases()).flatMap(({ name }) => measured.get(name) ?? []);
   const packages = [...new Set([...result.packages, ...earlier.packages])];
-  return { ...result, packages, cases: [...known.values()].sort((a, b) => rank(a) - rank(b)) };
-}
-
-function rank({ targets }) {
-  return targets.length === 0 ? 1 : 0;
+  return { ...result, packages, cases };
 }
 
 /** What a folder holds, for all versions. */
@@ -218,7 +219,7 @@ function allResults(folder) {
 /** Between the marks in the main README and in that of the benchmark. */
 function writeReadmes(results) {
   fill("README.md", `${summary(results)}\n\n![Chart](bench/results/small-get.svg)`);
-  fill("bench/README.md", targetSummary(results));
+  fill("bench/README.md", `${targetSummary(results)}\n\n${limitSummary(results)}`);
 }
 
 function fill(file, content) {
@@ -237,7 +238,9 @@ function rounded(_key, value) {
 
 async function main() {
   const flags = parseFlags();
-  const cases = await loadCases(flags.case);
+  const all = await loadCases(flags.case);
+  // What has no target tells nothing that a quick look is for, unless it was asked for.
+  const cases = flags.quick && flags.case === undefined ? all.filter(hasTargets) : all;
   prepare(flags);
   process.once("exit", endAll);
   for (const [signal, code] of [
@@ -255,9 +258,11 @@ async function main() {
     results.push(await runOn(node, cases, flags, origin));
     console.log(markdown(results.at(-1)));
   }
-  const written = flags.out === undefined ? results : results.map((result) => withOthers(flags.out, result));
-  if (flags.out !== undefined) write(flags.out, written);
+  if (flags.out !== undefined) {
+    write(flags.out, await Promise.all(results.map((result) => withOthers(flags.out, result))));
+  }
   if (flags.out === RESULTS) writeReadmes(allResults(RESULTS));
+  console.error(`took ${Math.round(performance.now() / 1000)} s`);
   const failed = results.some((result) => result.cases.some((each) => Object.keys(each.failures).length > 0));
   process.exit(failed ? 1 : 0);
 }

@@ -8,6 +8,8 @@ const shared = {
   scheme: "http",
   connections: 1,
   measure: rates,
+  // What is measured is memory and the kernel more than compiled code.
+  warmUpMs: 1500,
   rounds: 6,
   peers: ["urlpool", "undici", ...SOCKETS],
 };
@@ -47,7 +49,7 @@ export const cases = [
     measure: peakMemory,
     requests: 10,
     rounds: 3,
-    peers: ["urlpool", "undici"],
+    peers: ["urlpool", "undici", "socket-fresh"],
     targets: [{ peer: "undici", atMost: [0.55, 0.5] }],
   },
   {

@@ -18,7 +18,7 @@ export const cases = [
     title: `Small GET, HTTP, ${HOSTS} hosts in turn, 50 at once (urlpool: numPools ${HOSTS})`,
     inTurn: true,
     options: { urlpool: { numPools: HOSTS } },
-    peers: ["urlpool", "undici"],
+    peers: ["urlpool", "undici", "socket"],
     // At most 0.42 and 0.45 of the peer's.
     targets: [{ peer: "undici", of: "cpu", atLeast: [2.38, 2.22] }],
   },

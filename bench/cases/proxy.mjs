@@ -11,7 +11,7 @@ function throughProxy(requests) {
     bytes: SMALL_BODY.length,
     connections: 10,
     requests,
-    peers: ["urlpool", "undici", "got", "axios"],
+    peers: ["urlpool", "undici", "got", "axios", "socket"],
     rounds: 9,
     // Of 500 at most half of the peer's.
     targets:

@@ -1,8 +1,8 @@
 import { SMALL_BODY } from "../lib/origin.mjs";
 import { rates, sharedRates } from "../lib/samplers.mjs";
 
-const CORE_PEERS = ["urlpool", "undici", "undici-dispatch", "undici-fetch", "node-http", "socket"];
-const ALL_PEERS = [...CORE_PEERS, "got", "axios"];
+const CORE_PEERS = ["urlpool", "undici", "socket"];
+const ALL_PEERS = [...CORE_PEERS, "undici-dispatch", "undici-fetch", "node-http", "got", "axios"];
 
 /** By scheme and number of connections. */
 const TARGETS = {
@@ -38,7 +38,7 @@ function smallGet(scheme, connections) {
   };
 }
 
-const few = { ...smallGet("http", 50), peers: ["urlpool", "undici", "socket"] };
+const few = { ...smallGet("http", 50), peers: CORE_PEERS };
 
 /** What no memory of earlier heads and URLs can help with. */
 const distinct = {
@@ -63,8 +63,8 @@ const queued = {
   ...few,
   name: "queued",
   title: "Small GET, HTTP, 50 connections, 10,000 requests queued",
-  loops: { all: 10_050, "urlpool-few": 100 },
-  peers: ["urlpool", "urlpool-few", "undici"],
+  loops: { all: 10_050, "urlpool-few": 100, socket: 50 },
+  peers: ["urlpool", "urlpool-few", "undici", "socket"],
   sliceMs: 1500,
   // At most 1.35 and 1.25 times the CPU time.
   targets: [{ peer: "urlpool-few", of: "cpu", atLeast: [0.74, 0.8] }],
@@ -72,7 +72,7 @@ const queued = {
 
 /** The default timeouts (connect, read) against none. */
 const timeouts = {
-  ...smallGet("http", 50),
+  ...few,
   name: "timeouts",
   title: "What timeouts cost: small GET, HTTP, 50 connections",
   measure: sharedRates,

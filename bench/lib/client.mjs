@@ -5,7 +5,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { hostAddress, zipfOrder } from "./hosts.mjs";
+import { hostUrls, zipfOrder } from "./hosts.mjs";
 import { Meter } from "./meter.mjs";
 import { PEERS, specifier } from "./peers.mjs";
 
@@ -32,9 +32,7 @@ async function drive(connections, goOn, url = spec.url) {
 }
 
 const manyUrls = once(() => {
-  const urls = Array.from({ length: spec.hosts }, (_, index) =>
-    spec.url.replace("127.0.0.1", hostAddress(index)),
-  );
+  const urls = hostUrls(spec.url, spec.hosts);
   let next = 0;
   if (spec.inTurn) return () => urls[next++ % urls.length];
   const order = zipfOrder(spec.hosts, 65_536);
@@ -84,7 +82,7 @@ async function batch({ requests }) {
   const value = (requests / (performance.now() - start)) * 1000;
   const { user, system } = process.cpuUsage(cpu);
   await peer.close();
-  return { value, cpuMicros: (user + system) / requests };
+  return { value, cpuMicros: (user + system) / requests, systemMicros: system / requests };
 }
 
 /** Runs that many requests and gives the most memory this process ever held, in MiB. */

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ORIGIN_CORE, spawnOn } from "./child.mjs";
-import { freePort } from "./origin.mjs";
+import { cpuMs, freePort } from "./origin.mjs";
 
 /** Starts it on a free port of the loopback network. */
 export async function startConnectProxy() {
@@ -24,6 +24,7 @@ export async function startConnectProxy() {
   return {
     url: `http://127.0.0.1:${port}`,
     tunnels: () => readFileSync(log, "latin1").split(" CONNECT ").length - 1,
+    cpuMs: () => cpuMs(proxy.pid),
     close: () => proxy.kill("SIGKILL"),
   };
 }

@@ -7,6 +7,11 @@ export function hostAddress(index) {
   return `127.0.${1 + Math.floor(index / PER_BLOCK)}.${1 + (index % PER_BLOCK)}`;
 }
 
+/** A URL of 127.0.0.1 at each of so many hosts. */
+export function hostUrls(url, hosts) {
+  return Array.from({ length: hosts }, (_, index) => url.replace("127.0.0.1", hostAddress(index)));
+}
+
 /**
  * Indexes below `hosts` by Zipf's law (the n-th host is asked 1/n as often as the first), as traffic to many hosts is:
  * some always, most seldom. The same at every call.

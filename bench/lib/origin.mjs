@@ -57,7 +57,7 @@ function describe(nginx, ports, caFile) {
 }
 
 /** CPU time of a process so far; the kernel counts in hundredths of a second. */
-function cpuMs(pid) {
+export function cpuMs(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) * 10;

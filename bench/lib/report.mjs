@@ -1,6 +1,10 @@
 /** Results of one Node version as Markdown. Ratios lead; absolute figures hold for one machine and one hour. */
 
 import { PEERS } from "./peers.mjs";
+import { ORIGIN_FULL } from "./rounds.mjs";
+
+/** The bare sockets. */
+const LIMITS = Object.keys(PEERS).filter((peer) => PEERS[peer].module === "socket");
 
 const label = (peer) => PEERS[peer].label;
 
@@ -75,6 +79,28 @@ export function targetSummary(results) {
   return `${machine}\n\n${table(["What", "urlpool against", ...results.map((result) => `${nodeName(result)} (target)`)], rows)}`;
 }
 
+/** What bench/README.md shows after them: urlpool beside the bare sockets, each Node with its rates and CPU times. */
+export function limitSummary(results) {
+  const rows = results[0].cases.flatMap(({ name, title }) => {
+    const found = results.map(({ cases }) => cases.find((each) => each.name === name));
+    return LIMITS.filter((peer) => found.some((each) => each?.peers[peer]?.cpuMicros !== undefined)).map(
+      (peer) => [title, label(peer), ...found.flatMap((each) => limitCells(each?.peers ?? {}, peer))],
+    );
+  });
+  const columns = results.flatMap((result) => [`${nodeName(result)}: rate`, "CPU µs, ours / the socket's"]);
+  return `urlpool beside bare sockets that do the same work:\n\n${table(["What", "against", ...columns], rows)}`;
+}
+
+function limitCells({ urlpool, ...others }, peer) {
+  const limit = others[peer];
+  if (urlpool === undefined || limit === undefined) return ["-", "-"];
+  const full = limit.originPercent > ORIGIN_FULL ? ", origin full" : "";
+  return [
+    `${times(limit.subject.median)}${full}`,
+    `${figure(urlpool.cpuMicros)} / ${figure(limit.cpuMicros)} = ${times(limit.cpuToSubject.median)}`,
+  ];
+}
+
 function targetRow({ title, noise }, { peer, of, originFull, atLeast, atMost, goal, ratio, verdict }) {
   const limit = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
   const target = goal === undefined ? limit : `${limit} (goal ${goal})`;
@@ -85,7 +111,7 @@ function targetRow({ title, noise }, { peer, of, originFull, atLeast, atMost, go
 }
 
 function caseSection(result) {
-  const { title, unit, better, baseline, rounds, peers, failures, noise } = result;
+  const { title, unit, better, baseline, rounds, measured, peers, failures, noise } = result;
   const names = Object.keys(peers);
   const extras = extraColumns(peers);
   const header = [
@@ -101,7 +127,7 @@ function caseSection(result) {
     return [label(peer), spread(subject), spread(toBaseline), figure(value.median), ...extra];
   });
   const failed = Object.keys(failures).map((peer) => `Failed: ${label(peer)}.`);
-  const note = `${rounds} rounds; ${better} is better.`;
+  const note = `${rounds} rounds on ${measured}; ${better} is better.`;
   const warning = noise === undefined ? [] : [`**The machine was too noisy for this case: ${noise}.**`];
   return [`## ${title}`, "", `${[note, ...failed, ...warning].join(" ")}`, "", table(header, rows)].join(
     "\n",
@@ -111,6 +137,7 @@ function caseSection(result) {
 const EXTRAS = [
   ["cpuToSubject", "CPU: client / urlpool", spread],
   ["cpuMicros", "CPU µs/request", figure],
+  ["systemMicros", "the kernel's part", figure],
   ["originPercent", "origin's core %", figure],
   ["waitPercent", "waited for a core %", figure],
   ["heap", "heap bytes in all", figure],

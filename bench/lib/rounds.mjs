@@ -59,6 +59,7 @@ function summarise(run, benchCase, { rounds, samples, failures }) {
     better: measure.better,
     baseline,
     rounds,
+    measured: new Date().toISOString().slice(0, 10),
     peers,
     failures,
     noise: noiseOf(peers, targets),
@@ -67,7 +68,7 @@ function summarise(run, benchCase, { rounds, samples, failures }) {
 }
 
 /** Above this the origin is the limit, not the client: then CPU time decides. */
-const ORIGIN_FULL = 90;
+export const ORIGIN_FULL = 90;
 
 /** What is more than this, in %, was not measured in peace: waits for a core even of the peer that waited least, and the spread of a ratio. */
 const MOST_WAIT = 5;

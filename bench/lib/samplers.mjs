@@ -30,6 +30,13 @@ function specFor(run, benchCase, peer) {
   };
 }
 
+/** Gives, when called, how many per cent of its time these have used their core since. */
+function busyMeter(...processes) {
+  const cpu = () => processes.reduce((sum, each) => sum + each.cpuMs(), 0);
+  const before = { time: performance.now(), cpu: cpu() };
+  return () => ((cpu() - before.cpu) / (performance.now() - before.time)) * 100;
+}
+
 /** Processes that a peer is measured in, one after the other: how the engine compiles, and where memory lies, differs. */
 const STARTS = 3;
 
@@ -57,10 +64,9 @@ export const rates = {
           clients.get(peer).kill();
           await start(peer);
         }
-        const before = { time: performance.now(), cpu: run.origin.cpuMs() };
+        const busy = busyMeter(run.origin);
         const sample = await clients.get(peer).ask("slice", { ramp: RAMP_MS, slice });
-        const busy = (run.origin.cpuMs() - before.cpu) / (performance.now() - before.time);
-        return { ...sample, originPercent: busy * 100 };
+        return { ...sample, originPercent: busy() };
       },
       async close() {
         for (const client of clients.values()) {
@@ -107,6 +113,7 @@ export const batches = {
       },
       async sample(peer) {
         const before = proxy.tunnels();
+        const busy = busyMeter(run.origin, proxy);
         const all = [];
         // One of them is over in some milliseconds: whatever disturbs it is most of it.
         for (let time = 0; time < (run.quick ? 100 : 600); time += (requests / all.at(-1).value) * 1000) {
@@ -116,6 +123,8 @@ export const batches = {
         return {
           value: 1 / mean(({ value }) => 1 / value),
           cpuMicros: mean(({ cpuMicros }) => cpuMicros),
+          systemMicros: mean(({ systemMicros }) => systemMicros),
+          originPercent: busy(),
           tunnels: (proxy.tunnels() - before) / all.length,
         };
       },
