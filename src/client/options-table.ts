@@ -193,6 +193,7 @@ export const OPTION_RULES: { readonly [Name in OptionName]: OptionRule } = {
   // ProxyOptions
   proxyTls: rule("manager", null, OBJECT, { shown: "" }),
   useForwardingForHttps: rule("manager", null, FLAG, { default: false }),
+  useTunnelForHttp: rule("manager", null, FLAG, { default: false }),
   proxyAssertHostname: rule("manager", null, NAME_OR_FALSE, { shown: "the proxy's host" }),
   proxyAssertFingerprint: rule("manager", null, NAME, { wanted: "a fingerprint in hex" }),
 

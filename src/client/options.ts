@@ -135,6 +135,8 @@ export interface ProxyOptions {
   proxyTls?: TlsOptions | null | undefined;
   /** Send requests for https origins to an https proxy in the clear, instead of through a tunnel. Default false. */
   useForwardingForHttps?: boolean | undefined;
+  /** Send requests for http origins through a tunnel too: the proxy sees no more than the origin's name. Default false. */
+  useTunnelForHttp?: boolean | undefined;
   /** The name the proxy's certificate must be for; `false` for any. Default: the proxy's host. */
   proxyAssertHostname?: string | false | null | undefined;
   /** SHA-256 or SHA-1 of the proxy's certificate in hex: then only this counts. */

@@ -25,6 +25,8 @@ export interface ProxyConfig {
   tls?: TlsOptions | null | undefined;
   /** Send requests for https origins to an https proxy in the clear, instead of through a tunnel. Default false. */
   useForwardingForHttps?: boolean | undefined;
+  /** Send requests for http origins through a tunnel too: the proxy sees no more than the origin's name. Default false. */
+  useTunnelForHttp?: boolean | undefined;
   /** The name the proxy's certificate must be for; `false` for any. */
   assertHostname?: string | false | null | undefined;
   /** The fingerprint the proxy's certificate must have. */

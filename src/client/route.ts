@@ -4,7 +4,7 @@
  *  1. to the origin;
  *  2. to a proxy that forwards: for http, for an https proxy that is trusted with https requests, and for the pool of
  *     the proxy itself, which many http origins share;
- *  3. through a tunnel that an HTTP proxy opens (CONNECT), for https;
+ *  3. through a tunnel that an HTTP proxy opens (CONNECT), for https, and for http where that is asked for;
  *  4. through a SOCKS proxy.
  */
 
@@ -160,7 +160,7 @@ function planSocks(origin: Origin, options: PoolOptions, socks: SocksOptions, cl
 }
 
 function isForwarded({ scheme, host, port }: Origin, { proxyConfig }: PoolOptions, proxy: Url): boolean {
-  if (scheme === "http") return true;
+  if (scheme === "http") return !proxyConfig?.useTunnelForHttp;
   if (proxy.scheme !== "https") return false;
   if (proxyConfig?.useForwardingForHttps) return true;
   return host === plainHost(proxy.host!) && port === portOf(proxy);

@@ -38,11 +38,13 @@ export class SocketReader {
     };
   }
 
-  /** Takes the bytes of a socket that was made without `onread`. */
+  /** Takes the bytes of a socket that was made without `onread`, and that may have been left paused. */
   readEvents(socket: Socket): void {
-    socket.on("data", (bytes: Buffer) => {
-      if (!this.#take(bytes, bytes.length)) socket.pause();
-    });
+    socket
+      .on("data", (bytes: Buffer) => {
+        if (!this.#take(bytes, bytes.length)) socket.pause();
+      })
+      .resume();
   }
 
   /** Gives what came so far to `receiver`, and from now on everything: to one whose peer may speak first. */

@@ -3,6 +3,7 @@
 import type { PoolManagerOptions, PoolOptions } from "../client/options.ts";
 import {
   isSocks,
+  type ProxyConfig,
   type ProxyFunction,
   type ProxyUrl,
   parseHttpProxyUrl,
@@ -24,8 +25,12 @@ export function throughProxy(context: PoolContext): PoolContext {
   if (url === null) return rest;
   if (isSocks(url)) return { ...rest, socksOptions: socksOptions(url) };
   const proxied = { ...context, proxy: parseHttpProxyUrl(url) };
-  if (context.scheme !== "http") return proxied;
+  if (context.scheme !== "http" || tunnelsHttp(context)) return proxied;
   return { ...proxied, scheme: url.scheme!, host: plainHost(url.host!), port: portOf(url) };
+}
+
+function tunnelsHttp({ proxyConfig }: PoolContext): boolean {
+  return (proxyConfig as ProxyConfig | null | undefined)?.useTunnelForHttp === true;
 }
 
 /** A look-up cannot wait: functions that promise a proxy are for requests. */
@@ -45,6 +50,7 @@ function chosenProxy(proxy: ProxyUrl | ProxyFunction, { scheme, host, port }: Po
 export function withProxyConfig({
   proxyTls,
   useForwardingForHttps,
+  useTunnelForHttp,
   proxyAssertHostname,
   proxyAssertFingerprint,
   ...options
@@ -54,6 +60,7 @@ export function withProxyConfig({
   const proxyConfig = options.proxyConfig ?? {
     tls: proxyTls,
     useForwardingForHttps,
+    useTunnelForHttp,
     assertHostname: proxyAssertHostname,
     assertFingerprint: proxyAssertFingerprint,
   };

@@ -73,6 +73,7 @@ const WRONG: Partial<Record<OptionName, readonly unknown[]>> = {
   sslContext: [5, "x"],
   proxyTls: [5, { certReqs: 5 }, { maxsize: 5 }],
   useForwardingForHttps: ["yes", 1],
+  useTunnelForHttp: ["yes", 1],
   proxyAssertHostname: [true, 5],
   proxyAssertFingerprint: [5],
   assertSameHost: ["no", 0],

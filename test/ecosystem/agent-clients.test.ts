@@ -1,41 +1,38 @@
-/** Other people's clients that take an agent, over ours: one object for both schemes. */
+/**
+ * Other people's clients that take an agent, over ours: one object for both schemes, directly and through a squid that
+ * asks for credentials.
+ */
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import https from "node:https";
-import type { AddressInfo, Server } from "node:net";
+import net, { type AddressInfo, type Server, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
-import { type PoolAgent, PoolManager } from "../../src/index.ts";
+import { type PoolAgent, PoolManager, type PoolManagerOptions } from "../../src/index.ts";
 import { makeAuthority } from "../kit/certificates.ts";
-import { load, requireThere, skip } from "./workshop.ts";
+import { skipWithout } from "../kit/daemon.ts";
+import { type Squid, startSquid } from "../kit/squid.ts";
+import { AGENT_CLIENTS, type AgentClient, loadWs } from "./agent-kit.ts";
+import { skip } from "./workshop.ts";
 
-type Got = (url: string, options: object) => { json(): Promise<unknown> };
-
-interface Axios {
-  get(url: string, options: object): Promise<{ data: unknown }>;
-}
-
-type Fetch = (url: string, options: object) => Promise<{ json(): Promise<unknown> }>;
-
-interface Handler {
-  handle(request: unknown): Promise<{ response: { statusCode: number; body: AsyncIterable<Buffer> } }>;
-}
-
-interface Socket_ {
-  on(event: string, listener: (data: unknown) => void): Socket_;
-  send(text: string): void;
-  close(): void;
-}
+const SCHEMES = ["http", "https"] as const;
+const MAXSIZE = 4;
+const PASSWORD = "p@ss";
 
 describe("clients over the agent", { skip }, () => {
-  let servers: (http.Server | https.Server)[];
-  let urls: string[];
-  let manager: PoolManager;
-  let agent: PoolAgent;
-  let connections = 0;
+  let servers: Server[];
+  let urls: Record<"http" | "https", string>;
+  let options: PoolManagerOptions;
+  const connections = new Set<Socket>();
+  /** Answers that are kept back, and what the origin was asked for. */
+  let held: ServerResponse[] = [];
+  let asked: string[] = [];
 
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
-    if (request.url === "/to-https") response.writeHead(302, { location: urls[1] }).end();
+    asked.push(request.url!);
+    if (request.url === "/hold") held.push(response);
+    else if (request.url === "/to-https") response.writeHead(302, { location: urls.https }).end();
     else response.setHeader("content-type", "application/json").end(JSON.stringify({ url: request.url }));
   };
 
@@ -43,107 +40,157 @@ describe("clients over the agent", { skip }, () => {
     const authority = await makeAuthority("Agents");
     const { cert, key } = await authority.issue({ names: ["localhost"], ips: ["127.0.0.1"] });
     servers = [http.createServer(answer), https.createServer({ cert, key }, answer)];
+    const { WebSocketServer } = loadWs();
     for (const server of servers) {
-      server.on("connection", () => connections++);
+      server.on("connection", (socket: Socket) => {
+        connections.add(socket);
+        socket.on("close", () => connections.delete(socket));
+      });
+      new WebSocketServer({ server }).on("connection", (socket) =>
+        (socket as { on(name: string, run: () => void): void; send(text: string): void }).on("message", () =>
+          (socket as { send(text: string): void }).send('{"url":"/"}'),
+        ),
+      );
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     }
-    urls = servers.map(
-      (server, index) =>
-        `${index === 0 ? "http" : "https"}://127.0.0.1:${((server as Server).address() as AddressInfo).port}/`,
-    );
-    manager = new PoolManager({ caCertData: authority.cert, maxsize: 4, retries: false });
-    agent = manager.agent;
+    const [plain, secure] = servers.map((server) => `127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    urls = { http: `http://${plain}`, https: `https://${secure}` };
+    options = { caCertData: authority.cert, maxsize: MAXSIZE, retries: false };
   });
   after(() => {
-    agent.destroy();
-    manager.clear();
-    for (const server of servers) {
-      server.closeAllConnections();
-      server.close();
-    }
+    for (const socket of connections) socket.destroy();
+    for (const server of servers) server.close();
   });
 
-  /** 12 requests at once by http and by https, and no more than 4 connections to each. */
-  async function crowd(get: (url: string) => Promise<unknown>): Promise<void> {
-    for (const url of urls) {
-      connections = 0;
-      const seen = await Promise.all(Array.from({ length: 12 }, () => get(url)));
-      assert.deepEqual(seen, Array(12).fill({ url: "/" }));
-      assert.ok(connections <= 4, `${connections} connections`);
+  async function using(
+    given: PoolManagerOptions,
+    run: (agent: PoolAgent, manager: PoolManager) => Promise<unknown>,
+  ): Promise<void> {
+    const manager = new PoolManager({ ...options, ...given });
+    [held, asked] = [[], []];
+    try {
+      await run(manager.agent, manager);
+    } finally {
+      for (const response of held) response.end();
+      manager.agent.destroy();
+      manager.clear();
     }
-    assert.deepEqual(await get(`${urls[0]}to-https`), { url: "/" });
   }
 
-  it("axios", async () => {
-    const { default: axios } = await load<{ default: Axios }>("axios");
-    const options = { adapter: "http", httpAgent: agent, httpsAgent: agent, proxy: false };
-    await crowd(async (url) => (await axios.get(url, options)).data);
-  });
+  /** Twelve requests at once by http and by https, and no more than `MAXSIZE` connections for each. */
+  async function crowd(
+    { get, upgrades, followsRedirects }: AgentClient,
+    way: PoolManagerOptions,
+  ): Promise<void> {
+    await using(way, async (agent, manager) => {
+      for (const scheme of SCHEMES) {
+        const seen = await Promise.all(Array.from({ length: 12 }, () => get(agent, urls[scheme])));
+        assert.deepEqual(seen, Array(12).fill({ url: "/" }));
+      }
+      const open = manager
+        .stats()
+        .pools.flatMap(({ agent: wires }) => (wires ? [wires.idle + wires.busy] : []));
+      if (upgrades) assert.equal(Math.max(...open), 0);
+      else assert.ok(Math.max(...open) <= MAXSIZE && Math.min(...open) > 0, `${open} connections`);
+      if (followsRedirects) assert.deepEqual(await get(agent, `${urls.http}to-https`), { url: "/" });
+    });
+  }
 
-  it("got", async () => {
-    const { default: got } = await load<{ default: Got }>("got");
-    await crowd((url) => got(url, { agent: { http: agent, https: agent }, retry: { limit: 0 } }).json());
-  });
+  /** A request that waits for the only place is aborted: it fails at once, and nobody hears of it. */
+  async function abortWhileQueued({ get }: AgentClient, way: PoolManagerOptions): Promise<void> {
+    for (const scheme of SCHEMES) {
+      await using({ ...way, maxsize: 1 }, async (agent) => {
+        const { request } = scheme === "http" ? http : https;
+        const holding = request(`${urls[scheme]}hold`, { agent }).end();
+        holding.on("error", () => {});
+        await until(() => held.length === 1);
+        const controller = new AbortController();
+        const waiting = get(agent, `${urls[scheme]}aborted`, controller.signal);
+        const failed = assert.rejects(waiting);
+        await until(() => Object.values(agent.requests).flat().length === 1);
+        controller.abort();
+        await failed;
+        assert.deepEqual(agent.requests, {});
+        const next = get(agent, urls[scheme]);
+        for (const response of held.splice(0)) response.end();
+        holding.once("response", (response: IncomingMessage) => response.resume());
+        assert.deepEqual(await next, { url: "/" });
+        assert.ok(!asked.includes("/aborted"));
+      });
+    }
+  }
 
-  it("node-fetch", async () => {
-    const { default: fetch } = await load<{ default: Fetch }>("node-fetch");
-    await crowd(async (url) => (await fetch(url, { agent })).json());
-  });
+  /** Idle connections that the origin resets end nothing but themselves. */
+  async function resetWhileIdle({ get }: AgentClient): Promise<void> {
+    await using({}, async (agent) => {
+      for (const scheme of SCHEMES) {
+        await get(agent, urls[scheme]);
+        for (const socket of connections) socket.resetAndDestroy();
+        await until(() => Object.values(agent.freeSockets).flat().length === 0);
+        assert.deepEqual(await get(agent, urls[scheme]), { url: "/" });
+      }
+    });
+  }
 
-  it("gaxios", async () => {
-    const { default: fetchImplementation } = await load<{ default: Fetch }>("node-fetch");
-    const { Gaxios } = requireThere("gaxios") as {
-      Gaxios: new (options: object) => { request(options: object): Promise<{ data: unknown }> };
-    };
-    const gaxios = new Gaxios({ agent, fetchImplementation });
-    await crowd(async (url) => (await gaxios.request({ url })).data);
-  });
+  describe("directly", () => {
+    for (const client of AGENT_CLIENTS) {
+      it(`${client.name}: many at once`, () => crowd(client, {}));
+      it(`${client.name}: aborted while it waits for a place`, () => abortWhileQueued(client, {}));
+      it(`${client.name}: idle connections are reset`, () => resetWhileIdle(client));
 
-  it("the AWS SDK's NodeHttpHandler", async () => {
-    const { NodeHttpHandler } = requireThere("@smithy/node-http-handler") as {
-      NodeHttpHandler: new (options: object) => Handler;
-    };
-    const handler = new NodeHttpHandler({ httpAgent: agent, httpsAgent: agent });
-    for (const url of urls) {
-      const { protocol, hostname, port } = new URL(url);
-      const asked = {
-        protocol,
-        hostname,
-        port: Number(port),
-        method: "GET",
-        path: "/aws",
-        headers: { host: `${hostname}:${port}` },
-        query: {},
-      };
-      const { response } = await handler.handle(asked);
-      let body = "";
-      for await (const part of response.body) body += part;
-      assert.deepEqual([response.statusCode, JSON.parse(body)], [200, { url: "/aws" }]);
+      it(`${client.name}: nobody listens there`, () =>
+        using({}, async (agent) => {
+          const server = net.createServer().listen(0, "127.0.0.1");
+          await once(server, "listening");
+          const { port } = server.address() as AddressInfo;
+          await new Promise((resolve) => server.close(resolve));
+          for (const scheme of SCHEMES) {
+            const error = await client.get(agent, `${scheme}://127.0.0.1:${port}/`).catch((reason) => reason);
+            assert.equal(codeOf(error), "ECONNREFUSED", String(error));
+          }
+        }));
     }
   });
 
-  it("ws, by http and https", async () => {
-    const WebSocket = requireThere("ws") as (new (
-      url: string,
-      options: object,
-    ) => Socket_) & {
-      WebSocketServer: new (options: object) => Socket_;
-    };
-    for (const [index, server] of servers.entries()) {
-      const echo = new WebSocket.WebSocketServer({ server });
-      echo.on("connection", (socket) =>
-        (socket as Socket_).on("message", (data) => (socket as Socket_).send(`echo ${data}`)),
-      );
-      const socket = new WebSocket(urls[index]!.replace("http", "ws"), { agent });
-      const said = await new Promise((resolve, reject) => {
-        socket
-          .on("error", reject)
-          .on("open", () => socket.send("hello"))
-          .on("message", (data) => resolve(String(data)));
-      });
-      assert.equal(said, "echo hello");
-      socket.close();
-      echo.close();
+  describe("through a squid that asks for credentials", { skip: skipWithout("squid") }, () => {
+    let squid: Squid;
+    let way: PoolManagerOptions;
+    before(async () => {
+      squid = await startSquid({ auth: { scheme: "basic", user: "u", password: PASSWORD } });
+      way = { proxy: `http://u:${encodeURIComponent(PASSWORD)}@127.0.0.1:${squid.port}` };
+    });
+    after(() => squid.stop());
+
+    for (const client of AGENT_CLIENTS) {
+      it(`${client.name}: many at once`, () => crowd(client, way));
+      it(`${client.name}: aborted while it waits for a place`, () => abortWhileQueued(client, way));
+
+      it(`${client.name}: the proxy is promised`, () =>
+        crowd(client, { proxy: () => Promise.resolve(way.proxy as string) }));
+
+      it(`${client.name}: the wrong password`, () =>
+        using({ proxy: `http://u:wrong@127.0.0.1:${squid.port}` }, async (agent) => {
+          // By http the refusal is an answer, of which clients make what they like.
+          await assert.rejects(client.get(agent, urls.http));
+          await assert.rejects(client.get(agent, urls.https), (error) =>
+            /407/.test(`${error} ${codeOf(error)}`),
+          );
+          assert.deepEqual(asked, []);
+        }));
     }
   });
 });
+
+/** The code of an error, or of what lies under it. */
+function codeOf(error: unknown): unknown {
+  const { code, cause } = error as { code?: unknown; cause?: unknown };
+  return typeof code === "string" && /^E[A-Z]+$/.test(code)
+    ? code
+    : cause === undefined
+      ? code
+      : codeOf(cause);
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}

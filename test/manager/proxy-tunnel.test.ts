@@ -205,3 +205,27 @@ describe("through a tunnel", () => {
     assert.equal(proxy.connects.length, 1);
   });
 });
+
+describe("useTunnelForHttp", () => {
+  for (const scheme of ["http", "https"] as const) {
+    it(`goes to http origins through tunnels of an ${scheme} proxy, and the origin sees the request as a direct one`, async () => {
+      await using origin = await startHttp(
+        (request) => `${request.target} ${request.header("proxy-authorization")}`,
+      );
+      await using proxy = await startRogueProxy(undefined, scheme === "https" ? { tls } : {});
+      await using manager = new ProxyManager(proxy.url.replace("//", "//u:p@"), {
+        ...trust,
+        useTunnelForHttp: true,
+        retries: false,
+      });
+      for (let i = 0; i < 3; i += 1)
+        assert.equal(await (await manager.request("GET", `${origin.url}/x`)).text(), "/x null");
+      assert.deepEqual(proxy.connects, [`127.0.0.1:${origin.port}`]);
+      assert.equal(proxy.received.length, 1);
+      assert.deepEqual(
+        manager.stats().pools.map((pool) => pool.origin),
+        [origin.url],
+      );
+    });
+  }
+});

@@ -15,7 +15,14 @@ import type { HTTPConnectionPool } from "../../client/connection-pool.ts";
 import type { ProxyFunction, ProxyUrl } from "../../client/proxy.ts";
 import type { WireConnection } from "../../dial/wire.ts";
 import type { PoolKwargs, PoolManagerOptions, PoolOverrides } from "../../index.ts";
-import { originOf, poolOptions, socketOptions, toAbsoluteForm } from "./request-options.ts";
+import {
+  mayBeForwarded,
+  originOf,
+  poolOptions,
+  socketOptions,
+  toAbsoluteForm,
+  tunnelOnly,
+} from "./request-options.ts";
 import { failRequest, type SocketCallback, SocketRequest, SocketWaiter } from "./socket-request.ts";
 import { TlsContexts } from "./tls-context.ts";
 
@@ -119,8 +126,10 @@ const Implementation = class PoolAgent extends EventEmitter {
 
   #ask(request: ClientRequest, options: AgentRequestOptions, origin: string, proxy: unknown): void {
     try {
-      const pool = this.#poolFor(poolOptions(request, options, origin, this.#contexts), origin, proxy);
-      if (pool.forwards) toAbsoluteForm(request, pool, origin);
+      const own = poolOptions(request, options, origin, this.#contexts);
+      let pool = this.#poolFor(own, origin, proxy);
+      if (pool.forwards && mayBeForwarded(request)) toAbsoluteForm(request, pool, origin);
+      else if (pool.forwards) pool = this.#poolFor({ ...own, ...tunnelOnly(this.#base) }, origin, proxy);
       const waiting = new SocketRequest(request, pool, this);
       this.#waiting.set(waiting, origin);
       waiting.start();

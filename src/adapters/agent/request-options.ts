@@ -5,9 +5,11 @@ import type { ClientRequest } from "node:http";
 import type { LookupFunction } from "node:net";
 import { checkServerIdentity } from "node:tls";
 import type { HTTPConnectionPool } from "../../client/connection-pool.ts";
+import type { ProxyConfig } from "../../client/proxy.ts";
 import { InvalidArgumentError } from "../../core/errors.ts";
 import { HTTPHeaderDict } from "../../core/headers.ts";
 import type { PoolOverrides } from "../../index.ts";
+import type { AgentBase } from "./pool-agent.ts";
 import type { TlsContexts } from "./tls-context.ts";
 
 type Options = Readonly<Record<string, unknown>>;
@@ -118,13 +120,22 @@ function servername(request: ClientRequest, options: Options): string | null {
   return name === String(options.hostname ?? options.host) ? null : name;
 }
 
-/** The request is for a proxy to forward: it gets an absolute URL, and the proxy's fields. */
+/**
+ * Whether a proxy can forward the request. A head that is written already (headers given as an array, Expect, a proxy that
+ * was promised) cannot be given an absolute URL, and another protocol is spoken from end to end.
+ */
+export function mayBeForwarded(request: ClientRequest): boolean {
+  return !request.headersSent && request.method !== "CONNECT" && !request.hasHeader("upgrade");
+}
+
+/** The options by which a proxy that would forward makes a tunnel. */
+export function tunnelOnly({ connectionPoolKw: { proxyConfig } }: AgentBase): PoolOverrides {
+  const given = proxyConfig as ProxyConfig | null | undefined;
+  return { proxyConfig: { ...given, useForwardingForHttps: false, useTunnelForHttp: true } };
+}
+
+/** Gives the request an absolute URL, and the fields of its proxy. */
 export function toAbsoluteForm(request: ClientRequest, pool: HTTPConnectionPool, origin: string): void {
-  if (request.headersSent) {
-    throw new InvalidArgumentError(
-      "The head of the request is written already: a proxy cannot forward it. Give headers as an object, without Expect, and a proxy that is not promised",
-    );
-  }
   const url = origin + request.path;
   const { proxy } = pool.hop(url, url);
   // What is there stays; Accept is the caller's affair.

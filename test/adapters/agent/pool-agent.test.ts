@@ -387,7 +387,7 @@ describe("PoolAgent", () => {
     });
 
     for (const way of ["a URL", "a function", "a promise"]) {
-      it(`http in absolute form, https through a tunnel: ${way}`, async () => {
+      it(`http in absolute form where there is time, https through a tunnel: ${way}`, async () => {
         const url = urlOf(proxy, "http").replace("//", "//u:p@");
         const choose = { "a URL": url, "a function": () => url, "a promise": () => Promise.resolve(url) }[
           way
@@ -396,14 +396,10 @@ describe("PoolAgent", () => {
           seen.length = 0;
           const [target, tls] = [urlOf(plain, "http"), urlOf(secure, "https")];
           assert.equal((await send(agent, `${tls}/y`)).status, 200);
-          assert.equal(seen[0], `CONNECT ${tls.slice(8)}`);
-          if (way === "a promise") {
-            const [error] = (await once(http.get(target, { agent }), "error")) as [Error];
-            assert.match(error.message, /written already/);
-            return;
-          }
           assert.equal((await send(agent, `${target}/x`)).status, 200);
-          assert.equal(seen[1], `GET ${target}/x`);
+          // Its head is written by the time that it is known.
+          const asked = way === "a promise" ? `CONNECT ${target.slice(7)}` : `GET ${target}/x`;
+          assert.deepEqual(seen, [`CONNECT ${tls.slice(8)}`, asked]);
         });
       });
     }
