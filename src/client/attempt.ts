@@ -260,6 +260,8 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
 
   /** A total bounds the wait for the head, however it trickles in. */
   #limitHead(limit: number): void {
+    // An exchange that was not processed starts again: only its last start counts.
+    this.#headTimer?.cancel();
     if (limit === Number.POSITIVE_INFINITY) return;
     this.#headTimer = this.clock.setTimer(() => {
       const text = `Read timed out. (read timeout=${limit} ms)`;

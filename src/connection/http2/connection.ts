@@ -8,7 +8,7 @@
  *  3. It takes no more and closes with the last stream: after GOAWAY, the second refusal, an aged id, PROTOCOL_ERROR from
  *     the server, `retire`.
  *  4. After a read timeout without a sign of life it takes nothing until one comes; it is asked with PING, and dies after
- *     a second without answer, or if the socket does not take what is written.
+ *     a second without answer, or if the socket does not take what is written. So it is if aborts have taken all places.
  *  5. Closing says GOAWAY and ends; the socket is destroyed a second later at the latest.
  */
 
@@ -223,6 +223,7 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
     const exchange = stream.stop();
     this.tellCapacity();
     if (error !== undefined) exchange?.onError(this.#endings.described(stream, error));
+    if (this.#alive && this.session.needsSign && !this.#isDraining) this.#health.ask();
     this.#closeIfDone();
   }
 
@@ -279,6 +280,11 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
     this.#retiring = true;
   }
 
+  settingsChanged(): void {
+    this.#health.allowed(this.session.peer.maxStreams);
+    this.tellCapacity();
+  }
+
   askForHttp1(): boolean {
     this.#retiring = true;
     const { onHttp1Required } = this.#settings;
@@ -310,7 +316,7 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
   }
 
   get #isDraining(): boolean {
-    return this.#retiring || this.session.goingAway;
+    return this.#retiring || this.session.goingAway || this.session.isExhausted;
   }
 
   #begin(stream: Http2Stream, now: number | undefined): void {
@@ -398,8 +404,7 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
   /** The connection dies of `error`; every exchange under way hears it. */
   #fail(error: unknown, code: number = frames.NO_ERROR): void {
     if (!this.#alive) return;
-    if (code !== frames.NO_ERROR) this.session.goAway(code);
-    this.#die(false);
+    this.#die(code !== frames.NO_ERROR, code);
     this.#failAll(once(toHttpError(error)));
   }
 
@@ -414,12 +419,12 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
     }
   }
 
-  /** `politely`: GOAWAY goes out, and the other end's FIN is waited for. */
-  #die(politely: boolean): void {
+  /** `politely`: GOAWAY goes out with `code`, and the other end's FIN is waited for. */
+  #die(politely: boolean, code: number = frames.NO_ERROR): void {
     if (!this.#alive) return;
     this.#alive = false;
     this.#health.stop();
-    if (politely) this.#linger();
+    if (politely) this.#linger(code);
     else this.#destroy();
     if (trace.connectionClose.hasSubscribers) {
       const { id, route } = this.info;
@@ -428,9 +433,9 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
     this.#owner.dead();
   }
 
-  #linger(): void {
+  #linger(code: number): void {
     this.#lingering = true;
-    if (!this.session.failed) this.session.goAway(frames.NO_ERROR);
+    if (!this.session.failed) this.session.goAway(code);
     this.#writer.end();
     this.unref();
     this.#lingerTimer = this.#clock.setTimer(() => this.#destroy(), CLOSE_LINGER);

@@ -9,7 +9,7 @@ import { type HTTPError, IncompleteRead, ReadTimeoutError } from "../../core/err
 import * as frames from "../../protocol/h2/frames.ts";
 import { IN_BODY } from "../../protocol/h2/stream.ts";
 import type { ConnectionOwner, Exchange } from "../connection.ts";
-import { brokenError, unprocessedError } from "./errors.ts";
+import { brokenError, contradictionError, unprocessedError } from "./errors.ts";
 import type { Http2Stream } from "./stream.ts";
 
 const MOST_RESTARTS = 2;
@@ -41,7 +41,9 @@ export class Endings {
 
   /** GOAWAY says that the server has not processed the stream. */
   unprocessed(stream: Http2Stream): void {
-    if (this.#mayRestart()) this.restart(stream, this.goneError);
+    // An answer that has begun proves the opposite.
+    if (stream.headRead !== -1) this.fail(stream, contradictionError(this.#goAway?.code ?? 0));
+    else if (this.#mayRestart()) this.restart(stream, this.goneError);
     else this.fail(stream, this.goneError());
   }
 

@@ -19,7 +19,7 @@ export function violationError(violation: Violation, options: HTTPErrorOptions =
 
 /** The server has reset the stream. */
 export function resetError(code: number, options: HTTPErrorOptions = {}): ProtocolError {
-  const processed = code === REFUSED_STREAM ? { processed: false } : {};
+  const processed = code === REFUSED_STREAM && options.phase !== "body" ? { processed: false } : {};
   return new ProtocolError(`The server reset the stream: ${codeName(code)}`, {
     h2Code: code,
     ...processed,
@@ -38,6 +38,14 @@ export function unprocessedError(code: number, text: string): ProtocolError {
       phase: "head",
     },
   );
+}
+
+/** GOAWAY says that the server did not process what it had begun to answer. */
+export function contradictionError(code: number): ProtocolError {
+  return new ProtocolError(`The server closed the connection within its response: ${codeName(code)}`, {
+    h2Code: code,
+    phase: "body",
+  });
 }
 
 /** The connection broke while the stream was open. */

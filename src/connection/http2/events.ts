@@ -23,6 +23,8 @@ export interface EventsHost {
   tellCapacity(): void;
   /** No new streams: it closes with the last one. */
   drain(): void;
+  /** The server has told its settings. */
+  settingsChanged(): void;
   /** Streams that were begun and are not written start again elsewhere. */
   returnHeld(): void;
   /** The next connections are to speak HTTP/1.1; `false`: that cannot be arranged. */
@@ -50,6 +52,7 @@ export class SessionEvents implements SessionObserver {
     if (exchange === null) return;
     const { session } = this.#host;
     stream.touch();
+    stream.keepExpectedBody();
     stream.headRead = session.reads;
     exchange.onHead(head, stream);
     if (stream.expected >= stream.mayReceive && exchange.collect) session.prepay(stream);
@@ -80,9 +83,9 @@ export class SessionEvents implements SessionObserver {
     const { session } = this.#host;
     if (code === frames.PROTOCOL_ERROR || session.refusals >= MOST_REFUSALS) this.#host.drain();
     const error = (): HTTPError => resetError(code, { phase: phaseOf(stream) });
-    if (code === frames.REFUSED_STREAM) this.#restart(stream, error);
-    else if (code === frames.HTTP_1_1_REQUIRED && stream.headRead === -1 && this.#host.askForHttp1())
-      this.#restart(stream, error);
+    // An answer that has begun proves that the request was processed, whatever is said behind it.
+    const mayRestart = stream.headRead === -1 && this.#isUnprocessed(code);
+    if (mayRestart) this.#restart(stream, error);
     else this.#fail(stream, error());
   }
 
@@ -103,11 +106,15 @@ export class SessionEvents implements SessionObserver {
   }
 
   onSettings(): void {
-    this.#host.tellCapacity();
+    this.#host.settingsChanged();
   }
 
   /** Anything that comes is a sign of life: this needs no ear of its own. */
   onPong(): void {}
+
+  #isUnprocessed(code: number): boolean {
+    return code === frames.REFUSED_STREAM || (code === frames.HTTP_1_1_REQUIRED && this.#host.askForHttp1());
+  }
 
   #fail(stream: Http2Stream, error: HTTPError): void {
     this.#host.tellCapacity();

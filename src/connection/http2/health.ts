@@ -1,5 +1,6 @@
 /**
- * Whether the other end is still there: our SETTINGS are acknowledged in time, and PING is answered.
+ * Whether the other end is still there: our SETTINGS are acknowledged in time, PING is answered, and streams may be
+ * opened.
  *
  * A read timeout without a sign of life makes a connection suspect until the next one. PING is sent then, or after
  * `pingInterval` of silence, and never without need: servers count them.
@@ -12,6 +13,9 @@ import { SETTINGS_TIMEOUT } from "../../protocol/h2/frames.ts";
 /** The server must acknowledge our settings in this time, in ms (RFC 9113 §6.5.3). */
 const SETTINGS_PATIENCE = 10_000;
 
+/** How long a server may let us open no stream at all, in ms: that is meant to pass (§5.1.2). */
+const CLOSED_PATIENCE = 10_000;
+
 /** How long an answer to PING is waited for, in ms. */
 const PING_PATIENCE = 1000;
 
@@ -21,6 +25,8 @@ export interface Patient {
   readonly isBusy: boolean;
   readonly isAcknowledged: boolean;
   ping(): void;
+  /** It is of no use: it ends with its last stream. */
+  retire(): void;
   /** It is dead; `code` is for GOAWAY. */
   given(error: HTTPError, code: number): void;
 }
@@ -35,6 +41,7 @@ export class Health {
   readonly #settingsTimer = new TimerEntry(() => this.#onNoSettings());
   readonly #pongTimer = new TimerEntry(() => this.#onNoPong());
   readonly #quietTimer = new TimerEntry(() => this.#onQuiet());
+  readonly #closedTimer = new TimerEntry(() => this.#patient.retire());
 
   /** `interval`: PING after so much silence while streams are open, in ms; 0 for never. */
   constructor(timers: CoarseTimers, patient: Patient, interval: number) {
@@ -56,14 +63,23 @@ export class Health {
   suspect(error: HTTPError): void {
     if (this.suspicion !== null) return;
     this.suspicion = error;
-    this.#ask();
+    this.ask();
+  }
+
+  /** The server lets us open so many streams. */
+  allowed(streams: number): void {
+    if (streams > 0) this.#closedTimer.disarm();
+    else if (!this.#closedTimer.armed) this.#timers.arm(this.#closedTimer, CLOSED_PATIENCE);
   }
 
   stop(): void {
-    for (const timer of [this.#settingsTimer, this.#pongTimer, this.#quietTimer]) timer.disarm();
+    const timers = [this.#settingsTimer, this.#pongTimer, this.#quietTimer, this.#closedTimer];
+    for (const timer of timers) timer.disarm();
   }
 
-  #ask(): void {
+  /** A sign of life is needed; one question at a time. */
+  ask(): void {
+    if (this.#pongTimer.armed) return;
     this.#patient.ping();
     this.#timers.arm(this.#pongTimer, PING_PATIENCE);
   }
@@ -73,7 +89,7 @@ export class Health {
   }
 
   #onQuiet(): void {
-    if (this.#patient.isBusy && !this.#pongTimer.armed) this.#ask();
+    if (this.#patient.isBusy) this.ask();
     this.#waitQuietly();
   }
 

@@ -130,9 +130,14 @@ export class Http2Stream extends H2Stream implements Stream, BodyFacts, ReadWatc
   /** 100 (Continue), or nothing for long enough. */
   sendExpectedBody(): void {
     if (this.#continueTimer === null) return;
-    this.#continueTimer.disarm();
-    this.#continueTimer = null;
+    this.keepExpectedBody();
     this.#sendBody();
+  }
+
+  /** The final answer came instead of 100: the body stays here. */
+  keepExpectedBody(): void {
+    this.#continueTimer?.disarm();
+    this.#continueTimer = null;
   }
 
   give(part: Buffer | null, last: boolean): void {
@@ -216,8 +221,7 @@ export class Http2Stream extends H2Stream implements Stream, BodyFacts, ReadWatc
     if (this.#silence !== null) this.#host.silenceTimers.giveBack(this.#silence);
     this.#silence = null;
     this.#upload?.stop();
-    this.#continueTimer?.disarm();
-    this.#continueTimer = null;
+    this.keepExpectedBody();
   }
 
   #collect(bytes: Buffer, start: number, end: number, into: Buffer | null): void {

@@ -9,6 +9,8 @@ export class PeerSettings {
   /** Whether a SETTINGS frame has come. */
   known: boolean = false;
   headerTableSize: number = TABLE_SIZE;
+  /** The smallest that the last frame named on its way to it: what a table loses by that does not come back. */
+  smallestTableSize: number = TABLE_SIZE;
   maxStreams: number = STREAMS_BEFORE_SETTINGS;
   initialWindow: number = frames.DEFAULT_WINDOW;
   frameSize: number = 16_384;
@@ -22,6 +24,7 @@ export class PeerSettings {
       refuseConnection(frames.ENHANCE_YOUR_CALM, "too many settings in one frame");
     if (!this.known) this.maxStreams = MOST_STREAMS;
     this.known = true;
+    this.smallestTableSize = Number.POSITIVE_INFINITY;
     for (let at = start; at < end; at += 6) {
       this.#applyOne((bytes[at]! << 8) | bytes[at + 1]!, frames.readUint32(bytes, at + 2));
     }
@@ -31,6 +34,7 @@ export class PeerSettings {
     switch (id) {
       case frames.HEADER_TABLE_SIZE:
         this.headerTableSize = value;
+        this.smallestTableSize = Math.min(this.smallestTableSize, value);
         return;
       case frames.ENABLE_PUSH:
         if (value !== 0) refuse("ENABLE_PUSH");

@@ -85,8 +85,18 @@ export class Session implements FrameSink {
 
   /** Streams that may begin now. */
   get free(): number {
-    if (this.goingAway || this.failed || this.streams.lastId >= limits.LAST_STREAM_ID) return 0;
+    if (this.goingAway || this.failed || this.isExhausted) return 0;
     return Math.max(0, this.streamLimit - this.streams.count - this.#unconfirmed);
+  }
+
+  /** Its ids are used up. */
+  get isExhausted(): boolean {
+    return this.streams.lastId >= limits.LAST_STREAM_ID;
+  }
+
+  /** Nothing can begin, and resets that the server may not have seen are part of the reason: any word of it helps. */
+  get needsSign(): boolean {
+    return this.#unconfirmed > 0 && this.free === 0;
   }
 
   /** Streams that may be open at once. */
@@ -262,6 +272,7 @@ export class Session implements FrameSink {
     this.peer.apply(bytes, start, end);
     if (!this.uploads.setInitialWindow(this.peer.initialWindow, () => this.streams.list()))
       refuseConnection(frames.FLOW_CONTROL_ERROR, "an INITIAL_WINDOW_SIZE that makes a window too large");
+    this.#encoder.fields.allowTable(this.peer.smallestTableSize);
     this.#encoder.fields.allowTable(this.peer.headerTableSize);
     output.writeSettingsAck(this.#out);
     this.#countReply(frames.HEAD_SIZE);
@@ -323,7 +334,7 @@ export class Session implements FrameSink {
 
   /** The open stream `id`; `null` if it is closed. */
   #find(id: number, what: string): H2Stream | null {
-    if ((id & 1) === 0 || id > this.streams.lastId)
+    if ((id & 1) === 0 || id > this.writtenId)
       refuseConnection(frames.PROTOCOL_ERROR, `${what} on a stream that was never opened`);
     return this.streams.get(id);
   }
@@ -395,7 +406,7 @@ export class Session implements FrameSink {
     if (lastId > this.#lastGoAway)
       refuseConnection(frames.PROTOCOL_ERROR, "a GOAWAY with a higher last stream");
     if (lastId === frames.LARGEST_STREAM_ID || lastId === 0) return;
-    if ((lastId & 1) === 0 || lastId > this.streams.lastId)
+    if ((lastId & 1) === 0 || lastId > this.writtenId)
       refuseConnection(frames.PROTOCOL_ERROR, "a GOAWAY with a last stream that was never opened");
   }
 

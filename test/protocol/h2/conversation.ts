@@ -45,6 +45,7 @@ export class Conversation implements SessionObserver {
   consumes: boolean;
   /** Called with each event. */
   onEvent: (event: string, stream: H2Stream) => void = () => undefined;
+  readonly #written: h2.ReadFrame[] = [];
 
   constructor(options: ConversationOptions = {}) {
     const { maxHeaderSize = 65_536, maxStreams = 1000, settled = true, consumes = true } = options;
@@ -58,6 +59,8 @@ export class Conversation implements SessionObserver {
 
   /** Bytes from the server; afterwards the rules that always hold are checked. */
   receive(...frames: Uint8Array[]): void {
+    // Nobody answers what was not written.
+    if (!this.session.blocked) this.#write();
     const bytes = Buffer.concat(frames);
     try {
       this.session.receive(bytes, bytes.length, this.now);
@@ -83,14 +86,19 @@ export class Conversation implements SessionObserver {
   }
 
   sentFrames(): h2.ReadFrame[] {
+    this.#write();
+    return this.#written.splice(0);
+  }
+
+  #write(): void {
     const taken = this.session.takeOutput();
-    if (taken === null) return [];
+    if (taken === null) return;
     const bytes = Buffer.from(taken);
     this.session.giveBack(false);
     const start = bytes.toString("latin1", 0, 3) === "PRI" ? 24 : 0;
     const { frames, rest } = h2.readFrames(bytes.subarray(start));
     assert.equal(rest.length, 0, "only whole frames are written");
-    return frames;
+    this.#written.push(...frames);
   }
 
   /** The events since, joined into one line each. */

@@ -46,6 +46,44 @@ describe("the beginning of a session", () => {
   });
 });
 
+describe("the server's table", () => {
+  it("that shrank and grew within one frame is said to have shrunk: its entries are gone", () => {
+    const talk = new Conversation();
+    const decoder = new FieldDecoder(65_536);
+    const sent = (): string[] =>
+      talk
+        .sentFrames()
+        .filter(({ type }) => type === 1)
+        .map(({ payload }) => decoder.decode(payload, 0, payload.length).text);
+    talk.begin({ target: "/one" });
+    assert.match(sent()[0]!, /user-agent: u/);
+    talk.receive(h2.settings([1, 0], [1, 4096]));
+    decoder.table.resize(0);
+    decoder.table.resize(4096);
+    talk.begin({ target: "/two" });
+    assert.match(sent()[0]!, /user-agent: u/);
+  });
+});
+
+describe("a stream that was begun and is not written", () => {
+  for (const [what, frame] of [
+    ["answered", answer(3)],
+    ["reset", h2.resetStream(3, 7)],
+    ["let through by GOAWAY", h2.goAway(3)],
+  ] as const) {
+    it(`cannot be ${what}`, () => {
+      const talk = new Conversation();
+      talk.begin();
+      talk.sent();
+      talk.session.blocked = true;
+      talk.begin();
+      talk.receive(frame);
+      assert.equal(talk.failure?.code, 1);
+      assert.match(talk.failure?.message ?? "", /never opened/);
+    });
+  }
+});
+
 describe("requests and responses", () => {
   it("a request has odd ids that rise, and its fields", () => {
     const talk = new Conversation();

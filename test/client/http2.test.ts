@@ -1,0 +1,75 @@
+/** Requests over HTTP/2 on the virtual clock: what silent resends and servers without places do to their time limits. */
+
+import assert from "node:assert/strict";
+import type { Duplex } from "node:stream";
+import { describe, it } from "node:test";
+import { type PoolManager, type PoolManagerOptions, Timeout } from "../../src/index.ts";
+import * as h2 from "../kit/h2-frames.ts";
+import { serveFrames } from "../kit/h2-service.ts";
+import { type Dialled, World } from "../kit/world.ts";
+
+const OPTIONS: PoolManagerOptions = { http2: "prior-knowledge", retries: false };
+
+/** Serves frames: `answer` says what a request gets. */
+function frames(answer: (id: number, path: string, write: (bytes: Uint8Array) => void) => void): Dialled {
+  return async (connection) => {
+    const write = (bytes: Uint8Array): void => {
+      if (!connection.socket.destroyed) connection.socket.write(bytes);
+    };
+    serveFrames(connection.socket as unknown as Duplex, (id, path) => answer(id, path, write));
+    await connection.closed;
+  };
+}
+
+async function tidy(world: World, manager: PoolManager): Promise<void> {
+  await world.run(manager.close());
+  await world.clock.elapse(60_000);
+  await world.rest();
+  assert.deepEqual(world.leftovers(), []);
+}
+
+describe("a request over HTTP/2", () => {
+  it("that was resent silently has one total: the first start's does not end a body that is read later", async () => {
+    using world = new World();
+    let asked = 0;
+    world.host(
+      "a.test",
+      frames(async (id, _path, write) => {
+        if (++asked === 1) {
+          write(h2.resetStream(id, 7));
+          return;
+        }
+        write(h2.headers(id, [[":status", "200"]]));
+        for (const part of ["l", "a", "t", "e"]) {
+          await world.sleep(800);
+          write(h2.data(id, part, part === "e"));
+        }
+      }),
+    );
+    const manager = world.manager(OPTIONS);
+    const response = await world.run(
+      manager.request("GET", "http://a.test/", {
+        timeout: new Timeout({ total: 1000 }),
+        preloadContent: false,
+      }),
+    );
+    assert.equal(String(await world.run(response.read())), "late");
+    assert.equal(asked, 2);
+    await tidy(world, manager);
+  });
+
+  it("ends although no server lets a stream open: each connection is given up in time, and the third refusal tells", async () => {
+    using world = new World();
+    world.host(
+      "a.test",
+      frames((id, _path, write) => {
+        write(Buffer.concat([h2.settings([3, 0]), h2.resetStream(id, 7)]));
+      }),
+    );
+    const manager = world.manager({ ...OPTIONS, block: true, maxsize: 1 });
+    const error = await world.failure(manager.request("GET", "http://a.test/"));
+    assert.match(String(error), /REFUSED_STREAM/);
+    assert.equal(world.connections.length, 3);
+    await tidy(world, manager);
+  });
+});
