@@ -1,5 +1,7 @@
 /** Collects a response body into one buffer, in place where its length is known. */
 
+import { expectBody } from "./body-memory.ts";
+
 /** Longest declared length that is believed: longer bodies grow as they come. */
 const LARGEST_RESERVATION = 1 << 30;
 
@@ -38,7 +40,11 @@ export class BodyCollector {
     this.#blocks = known ? null : [];
     if (into !== null && into.length > 0 && (!known || length <= into.length)) {
       this.#target = known ? into.subarray(0, length) : into;
-    } else this.#target = Buffer.allocUnsafe(known ? length : SMALLEST_BLOCK);
+    } else {
+      const size = known ? length : SMALLEST_BLOCK;
+      expectBody(size);
+      this.#target = Buffer.allocUnsafe(size);
+    }
   }
 
   /** Takes a copy of `bytes[start, end)`. */
@@ -48,6 +54,7 @@ export class BodyCollector {
     if (this.#blocks === null || copied === end - start) return;
     this.#blocks.push(this.#target);
     const size = Math.max(Math.min(2 * this.#target.length, LARGEST_BLOCK), end - start - copied);
+    expectBody(size);
     this.#target = Buffer.allocUnsafe(size);
     this.#filled = bytes.copy(this.#target, 0, start + copied, end);
   }

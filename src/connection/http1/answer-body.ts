@@ -1,5 +1,6 @@
 /** Puts the body of an answer where it is wanted: collected in one buffer, in place where that pays, or given away in parts. */
 
+import { expectBody } from "../body-memory.ts";
 import { BodyCollector, copyOf } from "../collector.ts";
 import type { Exchange } from "../connection.ts";
 
@@ -35,7 +36,10 @@ export class AnswerBody {
       this.#collector ??= new BodyCollector(length, wish.into);
       this.#direct = this.#collector.rest();
     } else if (remaining < SMALLEST_STREAMED_READ) this.#direct = null;
-    else this.#direct = streamedBuffer(this.#direct, Math.min(remaining, STREAMED_READ));
+    else {
+      expectBody(remaining);
+      this.#direct = streamedBuffer(this.#direct, Math.min(remaining, STREAMED_READ));
+    }
     return this.#direct;
   }
 
