@@ -43,6 +43,13 @@ describe("the package", { skip }, () => {
     }
   });
 
+  it("has no character that would make the engine keep the source at two bytes for each", () => {
+    for (const entry of ["index", "cache", "fetch", "har", "testing"]) {
+      const text = readFileSync(join(root, `dist/${entry}.js`), "utf8");
+      assert.deepEqual(text.match(/.*[^\0-\xff].*/), null, `dist/${entry}.js`);
+    }
+  });
+
   it("loads with require where the runtime can", (t) => {
     if (!(process.features as { require_module?: boolean }).require_module) return t.skip("no require(esm)");
     const script =

@@ -19,7 +19,7 @@ export type { ErrorCode, ErrorFacts, ErrorResponse, HTTPErrorOptions, Phase } fr
 
 /** Root of all errors of this library (urllib3's `HTTPError`). */
 export class HTTPError extends Error {
-  /** Stable, unique per class: `ERR_URLPOOL_…`. */
+  /** Stable, unique per class: `ERR_URLPOOL_*`. */
   readonly code: ErrorCode = "ERR_URLPOOL_HTTP";
   declare method?: string | undefined;
   declare url?: string | undefined;
