@@ -42,6 +42,7 @@ export interface AttemptContext {
   readonly calledAt: string | null;
   /** In which functions of the caller's run; `null` where there are none. */
   readonly callers: AsyncResource | null;
+  readonly clock: Clock;
   /** Whether the caller will most likely not get this answer, but that of another attempt. */
   mayPassOver(response: HTTPResponse): boolean;
   /** The exchange of an attempt goes on the wire. */
@@ -53,7 +54,6 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
   /** 1 for the first try. */
   readonly number: number;
   readonly stopwatch: Stopwatch;
-  readonly clock: Clock;
   /** Called once when a streamed body has ended, however it did. */
   whenBodyEnds: (() => void) | null = null;
   stream: Stream | null = null;
@@ -81,7 +81,6 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
     fresh: boolean,
     request: OutgoingRequest,
     settings: CallSettings,
-    clock: Clock,
     stopwatch: Stopwatch,
   ) {
     super();
@@ -89,10 +88,13 @@ export class Attempt extends Waiter implements ReceiverOwner, Stoppable {
     this.number = number;
     this.#request = request;
     this.#settings = settings;
-    this.clock = clock;
     this.stopwatch = stopwatch;
     this.fresh = fresh;
     this.#receiver = new AnswerReceiver(request, settings, this);
+  }
+
+  get clock(): Clock {
+    return this.#context.clock;
   }
 
   get method(): string {

@@ -97,7 +97,6 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
   next: ListMember | null = null;
   readonly id: number = ++lastId;
   readonly calledAt: string | null = callSite(runRequest);
-  readonly clock: Clock;
   readonly #router: Router;
   readonly #startedAt: number;
   /** What the caller asked for. */
@@ -133,7 +132,6 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
     this.#router = router;
     this.#call = call;
     this.#hop = hop;
-    this.clock = router.shared.clock;
     this.#startedAt = this.clock.now();
     const isAsked = hasCallersCode(call) || "chosen" in hop || hop.pool.settings.asksCaller === true;
     this.callers = isAsked ? new AsyncResource("urlpool.request") : null;
@@ -141,6 +139,10 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
     if (call.source !== null) this.#own(call.source);
     const guarded = signal !== null || deadline !== Number.POSITIVE_INFINITY;
     this.#guard = guarded ? new Guard(signal, deadline, router.shared.timers, this) : null;
+  }
+
+  get clock(): Clock {
+    return this.#router.shared.clock;
   }
 
   start(): void {
@@ -154,7 +156,7 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
     try {
       this.check();
       this.#makeRequest(this.#call, this.#hop);
-      this.#newAttempt(1, settings, "first", this.#startedAt).run(this);
+      this.#newAttempt(1, settings, "first", null).run(this);
     } catch (error) {
       this.failed(error);
     }
@@ -317,9 +319,9 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
     return new Promise((arrived, failed) => {
       const { plan } = this;
       // The first attempt begins with the call.
-      const queuedAt = plan.attempts === 0 ? this.#startedAt : this.clock.now();
+      const attemptAt = plan.attempts === 0 ? null : this.clock.now();
       plan.wait = 0;
-      const attempt = this.#newAttempt(++plan.attempts, plan.call.settings, plan.reason, queuedAt);
+      const attempt = this.#newAttempt(++plan.attempts, plan.call.settings, plan.reason, attemptAt);
       attempt.run({ arrived, failed });
     });
   }
@@ -328,12 +330,12 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
     number: number,
     settings: CallSettings,
     reason: AttemptMessage["reason"],
-    queuedAt: number,
+    attemptAt: number | null,
   ): Attempt {
-    const stopwatch = new Stopwatch(this.#startedAt, queuedAt);
+    const stopwatch = new Stopwatch(this.#startedAt, attemptAt);
     // Connections that were idle as long as the one that died may be dead too.
     const fresh = reason === "resend";
-    const attempt = new Attempt(this, number, fresh, this.#request!, settings, this.clock, stopwatch);
+    const attempt = new Attempt(this, number, fresh, this.#request!, settings, stopwatch);
     this.#attempt = attempt;
     this.#watch(attempt);
     if (trace.attemptStart.hasSubscribers) {

@@ -26,7 +26,8 @@ export interface Timings {
  */
 export class Stopwatch {
   readonly startedAt: number;
-  readonly queuedAt: number;
+  /** Of this attempt; `null`: with the call. */
+  readonly #attemptAt: number | null;
   /** The request went on the wire. */
   grantedAt: number | null = null;
   /** All of it was given to the socket. */
@@ -36,10 +37,15 @@ export class Stopwatch {
   /** Of the connection, if it was made for this request. */
   setup: ConnectionSetup | null = null;
 
-  /** `startedAt`: of the call; `queuedAt`: of this attempt. */
-  constructor(startedAt: number, queuedAt: number) {
+  /** `startedAt`: of the call; `attemptAt`: of this attempt if that is not the first. */
+  constructor(startedAt: number, attemptAt: number | null) {
     this.startedAt = startedAt;
-    this.queuedAt = queuedAt;
+    this.#attemptAt = attemptAt;
+  }
+
+  /** The attempt began. */
+  get queuedAt(): number {
+    return this.#attemptAt ?? this.startedAt;
   }
 
   timings(): Timings {
