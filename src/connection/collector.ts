@@ -1,6 +1,6 @@
 /** Collects a response body into one buffer, in place where its length is known. */
 
-import { expectBody } from "./body-memory.ts";
+import { expectBody } from "../core/body-memory.ts";
 
 /** Longest declared length that is believed: longer bodies grow as they come. */
 const LARGEST_RESERVATION = 1 << 30;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { LARGE, teacher } from "../../src/connection/body-memory.ts";
+import { LARGE, teacher } from "../../src/core/body-memory.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 import { measuredClient } from "../kit/measured-client.ts";
 import { startOrigin } from "../kit/origin.ts";

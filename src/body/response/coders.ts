@@ -50,7 +50,7 @@ const zstdModule = zlib as unknown as ZstdModule;
 
 const gzip: Coder = {
   steps: gzipSteps,
-  atOnce: (data, options) => zlib.gunzipSync(data, options),
+  atOnce: (data, options) => zlib.gunzipSync(data, { ...options, chunkSize: gzipChunk(data, options) }),
 };
 
 const deflate: Coder = {
@@ -96,6 +96,16 @@ function* gzipSteps(input: ByteInput, chunkSize: number): Steps {
     if (trailer.readUInt32LE(0) !== checksum) throw new Error("incorrect data check");
     if (trailer.readUInt32LE(4) !== length % 2 ** 32) throw new Error("incorrect length check");
   } while (yield* gzipFollows(input));
+}
+
+/**
+ * Room for all that comes out, and for the byte that tells zlib that no more does: gzip ends with the length of its data
+ * (RFC 1952 §2.3.1). One that is false, or of the last member only, costs more pieces, or memory that is not used.
+ */
+function gzipChunk(data: Buffer, { chunkSize, maxOutputLength }: AtOnceOptions): number {
+  const length = data.length < 8 ? 0 : data.readUInt32LE(data.length - 4);
+  if (length < data.length || length > maxOutputLength) return chunkSize;
+  return length + 1;
 }
 
 function* gzipHeader(input: ByteInput): Steps {

@@ -9,6 +9,7 @@
  *  3. At most 256 KiB wait to be decoded; then the sender is paused.
  */
 
+import { expectBody } from "../../core/body-memory.ts";
 import { join } from "../../core/bytes.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { HTTPError } from "../../core/errors.ts";
@@ -190,8 +191,16 @@ export function decodeAtOnce(
       const chunkSize = Math.min(Math.max(4 * decoded.length, 1024), LARGEST_AT_ONCE);
       decoded = coderOf(coding)?.atOnce(decoded, { chunkSize, maxOutputLength }) ?? null;
     }
-    return decoded !== null && decoded.length <= limit ? decoded : null;
+    if (decoded === null || decoded.length > limit) return null;
+    expectBody(decoded.length);
+    return compact(decoded);
   } catch {
     return null;
   }
+}
+
+/** A result that fills little of its memory is copied out of it. */
+function compact(bytes: Buffer): Buffer {
+  const { byteLength } = bytes.buffer;
+  return byteLength > Buffer.poolSize && bytes.length < byteLength / 2 ? Buffer.from(bytes) : bytes;
 }

@@ -1,6 +1,6 @@
 /** Puts the body of an answer where it is wanted: collected in one buffer, in place where that pays, or given away in parts. */
 
-import { expectBody } from "../body-memory.ts";
+import { expectBody } from "../../core/body-memory.ts";
 import { BodyCollector, copyOf } from "../collector.ts";
 import type { Exchange } from "../connection.ts";
 

@@ -57,6 +57,30 @@ class Run {
 }
 
 describe("CollectingDecoder", () => {
+  test("a small gzip body is decoded in one piece, into memory of its size", async () => {
+    const text = Buffer.from("a line of a log\n".repeat(10_000));
+    const { data } = await new Run(["gzip"]).feed(zlib.gzipSync(text), 65_536);
+    assert.ok(data!.equals(text));
+    assert.equal(data!.buffer.byteLength, text.length + 1);
+  });
+
+  test("members of gzip whose last one is the smallest, or empty, are decoded whole", async () => {
+    for (const last of [0, 100, 60_000]) {
+      const parts = [Buffer.alloc(100_000, "ab"), Buffer.alloc(last, "c")];
+      const members = Buffer.concat(parts.map((part) => zlib.gzipSync(part)));
+      const { data } = await new Run(["gzip"]).feed(members, 65_536);
+      assert.ok(data!.equals(Buffer.concat(parts)));
+    }
+  });
+
+  test("what is decoded does not hold memory of twice its size", async () => {
+    const text = sampleText(20_000);
+    for (const { label, coding, encode } of ENCODERS) {
+      const { data } = await new Run([coding]).feed(encode(text), 65_536);
+      assert.ok(data!.buffer.byteLength <= Math.max(2 * text.length, Buffer.poolSize), label);
+    }
+  });
+
   for (const { label, coding, encode } of ENCODERS) {
     test(`${label}: whole, in pieces, byte by byte, with and without waiting`, async () => {
       for (const data of [SMALL, LARGE, Buffer.alloc(0)]) {
