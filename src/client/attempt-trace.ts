@@ -35,7 +35,8 @@ const USERINFO = /(:\/\/)[^\s/?#@]*@/g;
 /** Publishes the message. */
 export function publishAttemptEnd(attempt: EndedAttempt): void {
   const { head, connection, responseHead } = attempt;
-  const requestHead = connection === null ? null : writeHead(head);
+  const requestHead = connection === null ? "" : writeHead(head);
+  const answered = responseHead === null ? "" : responseHead.toString();
   trace.attemptEnd.publish({
     request: attempt.request,
     attempt: attempt.attempt,
@@ -46,9 +47,11 @@ export function publishAttemptEnd(attempt: EndedAttempt): void {
     protocol: connection?.protocol ?? null,
     address: connection?.address ?? null,
     reused: attempt.reused,
-    requestHead: requestHead === null ? null : redacted(requestHead),
-    requestBytes: requestHead === null ? 0 : requestHead.length + attempt.sent,
-    responseHead: responseHead === null ? null : redacted(responseHead.toString()),
+    requestHead: redacted(requestHead),
+    requestHeadBytes: requestHead.length,
+    requestBytes: requestHead === "" ? 0 : requestHead.length + attempt.sent,
+    responseHead: redacted(answered),
+    responseHeadBytes: answered.length,
     status: responseHead?.status ?? null,
     bytes: attempt.received,
     phases: phasesOf(attempt.stopwatch, attempt.now),
@@ -56,8 +59,8 @@ export function publishAttemptEnd(attempt: EndedAttempt): void {
   });
 }
 
-function redacted(head: string): string {
-  return head.replace(CREDENTIALS, "$1$2 ***").replace(USERINFO, "$1");
+function redacted(head: string): string | null {
+  return head === "" ? null : head.replace(CREDENTIALS, "$1$2 ***").replace(USERINFO, "$1");
 }
 
 /** Each in ms; `null` for one that was not reached, or not needed. */

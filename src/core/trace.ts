@@ -69,9 +69,13 @@ export interface AttemptEndMessage extends RequestStartMessage {
   reused: boolean;
   /** As HTTP/1 writes it. */
   requestHead: string | null;
+  /** Of the head as it was, credentials included; 0 without one. */
+  requestHeadBytes: number;
   /** Of head and body, without the framing of a chunked one. */
   requestBytes: number;
   responseHead: string | null;
+  /** As `requestHeadBytes`. */
+  responseHeadBytes: number;
   status: number | null;
   /** Of the answer's body, as it came over the wire. */
   bytes: number;

@@ -34,6 +34,8 @@ const HEADERS = {
   "Accept-Encoding": "identity",
 };
 
+/** What is not shown of its credentials, in bytes. */
+const HIDDEN = "Bearer s3cr3t".length + "a=s3cr3t".length + "s3cr3t".length - 3 * "***".length;
 const REQUEST = (target: string): string =>
   [
     `POST ${target} HTTP/1.1`,
@@ -97,8 +99,8 @@ describe("urlpool:attempt:end", () => {
       url: `http://a.test${target}`,
       requestHead: REQUEST(target),
       // The credentials themselves are longer than what is shown in place of them.
-      requestBytes:
-        REQUEST(target).length + "Bearer s3cr3t".length + "a=s3cr3t".length + "s3cr3t".length - 9 + 5,
+      requestHeadBytes: REQUEST(target).length + HIDDEN,
+      requestBytes: REQUEST(target).length + HIDDEN + 5,
     });
     const phases = (wait: number, receive: number, setup: number | null): object => ({
       queued: 0,
@@ -116,6 +118,7 @@ describe("urlpool:attempt:end", () => {
       attempt: 1,
       reused: false,
       responseHead: BUSY.replace("Set-Cookie: s3cr3t", "Set-Cookie: ***"),
+      responseHeadBytes: BUSY.length,
       status: 503,
       bytes: 4,
       phases: phases(10, 0, 0),
@@ -126,6 +129,7 @@ describe("urlpool:attempt:end", () => {
       attempt: 2,
       reused: true,
       responseHead: AWAY.replace("me:s3cr3t@", ""),
+      responseHeadBytes: AWAY.length,
       status: 307,
       bytes: 0,
       phases: phases(20, 0, null),
@@ -136,6 +140,7 @@ describe("urlpool:attempt:end", () => {
       attempt: 3,
       reused: true,
       responseHead: FINE,
+      responseHeadBytes: FINE.length,
       status: 200,
       bytes: 6,
       phases: phases(30, 40, null),

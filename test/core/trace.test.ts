@@ -241,7 +241,7 @@ describe("NODE_DEBUG", () => {
     assert.equal(ends.length, 5);
     assert.match(
       ends[0]!,
-      /request=1 attempt=1 method=GET .* reused=false requestBytes=\d+ status=302 bytes=0/,
+      /request=1 attempt=1 method=GET .* reused=false requestHeadBytes=\d+ requestBytes=\d+ responseHeadBytes=\d+ status=302 bytes=0/,
     );
     assert.deepEqual(
       lines

@@ -24,10 +24,20 @@ export function entryOf(message: AttemptEndMessage, endedAt: number): HarEntry {
     cache: {},
     timings,
     ...(message.address === null ? {} : { serverIPAddress: message.address }),
-    ...(message.connection === null ? {} : { connection: String(message.connection) }),
+    ...connectionOf(message),
     _resourceType: "fetch",
     ...(message.attempt > 1 ? { comment: `try ${message.attempt} of request ${message.request}` } : {}),
   };
+}
+
+/** As browsers have it: the port under the standard's name, the number under one of their own. */
+function connectionOf({
+  connection,
+  route,
+}: AttemptEndMessage): Pick<HarEntry, "connection" | "_connectionId"> {
+  if (connection === null) return {};
+  const [port] = /\d+$/.exec(route ?? "") ?? [];
+  return { ...(port === undefined ? {} : { connection: port }), _connectionId: String(connection) };
 }
 
 function timingsOf({
@@ -51,38 +61,38 @@ function timingsOf({
   };
 }
 
-function requestOf({ method, url, protocol, requestHead, requestBytes }: AttemptEndMessage): HarRequest {
-  const headers = fieldsOf(requestHead);
-  const headersSize = requestHead === null ? -1 : requestHead.length;
+function requestOf(message: AttemptEndMessage): HarRequest {
+  const { method, url, protocol, requestHead, requestHeadBytes, requestBytes } = message;
   return {
     method,
     url,
     httpVersion: versionOf(protocol),
-    cookies: cookiesOf(headers, "cookie"),
-    headers,
+    // Their fields are shown without what is in them.
+    cookies: [],
+    headers: fieldsOf(requestHead),
     queryString: queryOf(url),
-    headersSize,
-    bodySize: requestHead === null ? 0 : requestBytes - headersSize,
+    headersSize: requestHead === null ? -1 : requestHeadBytes,
+    bodySize: requestBytes - requestHeadBytes,
   };
 }
 
-function responseOf({ url, protocol, status, responseHead, bytes, error }: AttemptEndMessage): HarResponse {
+function responseOf(message: AttemptEndMessage): HarResponse {
+  const { url, protocol, status, responseHead, responseHeadBytes, bytes, error } = message;
   const headers = fieldsOf(responseHead);
   const field = (name: string): string | undefined =>
     headers.find((one) => one.name.toLowerCase() === name)?.value;
   const location = field("location");
-  const headersSize = responseHead === null ? -1 : responseHead.length;
   return {
     status: status ?? 0,
     statusText: /^HTTP\/\S+ \d+ ?([^\r\n]*)/.exec(responseHead ?? "")?.[1] ?? "",
     httpVersion: versionOf(protocol),
-    cookies: cookiesOf(headers, "set-cookie"),
+    cookies: [],
     headers,
     content: { size: 0, mimeType: field("content-type") ?? "x-unknown" },
     redirectURL: location !== undefined && URL.canParse(location, url) ? new URL(location, url).href : "",
-    headersSize,
+    headersSize: responseHead === null ? -1 : responseHeadBytes,
     bodySize: responseHead === null ? -1 : bytes,
-    _transferSize: Math.max(0, headersSize) + bytes,
+    _transferSize: responseHeadBytes + bytes,
     ...(error === null || error === undefined ? {} : { _error: String(error) }),
   };
 }
@@ -101,17 +111,6 @@ function fieldsOf(head: string | null): HarField[] {
       return colon <= 0 ? [] : [{ name: line.slice(0, colon), value: line.slice(colon + 1).trim() }];
     });
 }
-
-/** The names only: what they hold is not shown. */
-function cookiesOf(headers: readonly HarField[], name: string): HarField[] {
-  return headers
-    .filter((field) => field.name.toLowerCase() === name)
-    .flatMap(({ value }) => (name === "cookie" ? value.split(";") : [value.split(";")[0]!]))
-    .map((pair) => ({ name: pair.split("=")[0]!.trim(), value: REDACTED }))
-    .filter(({ name: cookie }) => cookie !== REDACTED && cookie !== "");
-}
-
-const REDACTED = "***";
 
 function queryOf(url: string): HarField[] {
   return URL.canParse(url) ? [...new URL(url).searchParams].map(([name, value]) => ({ name, value })) : [];

@@ -78,8 +78,10 @@ export interface HarEntry {
   cache: Record<string, never>;
   timings: HarTimings;
   serverIPAddress?: string;
-  /** Counts the connections of the process. */
+  /** The port of the first hop. */
   connection?: string;
+  /** Counts the connections of the process. */
+  _connectionId?: string;
   _resourceType: string;
   comment?: string;
 }

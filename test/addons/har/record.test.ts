@@ -92,7 +92,7 @@ describe("recordHar", () => {
       [503, 503, 200],
     );
     assert.equal(tries[2]!.response.content.text, "at last");
-    assert.equal(new Set(tries.map(({ connection }) => connection)).size, 1);
+    assert.equal(new Set(tries.map(({ _connectionId }) => _connectionId)).size, 1);
   });
 
   it("shows no credentials", async () => {
@@ -102,7 +102,12 @@ describe("recordHar", () => {
       }),
     );
     assert.doesNotMatch(JSON.stringify(entries), /s3cr3t/);
-    assert.equal(entries[0]!.request.headers.find(({ name }) => name === "Authorization")?.value, "***");
+    const { request, response } = entries[0]!;
+    assert.equal(request.headers.find(({ name }) => name === "Authorization")?.value, "***");
+    assert.deepEqual([request.bodySize, response.bodySize], [0, 1], "what is hidden counts in the head");
+    const hidden = "Bearer s3cr3t".length - "***".length + "a=s3cr3t".length - "***".length;
+    const shown = request.headers.map(({ name, value }) => `${name}: ${value}\r\n`).join("");
+    assert.equal(request.headersSize, `GET /cookie HTTP/1.1\r\n${shown}\r\n`.length + hidden);
   });
 
   it("has bodies that are no text in base64, and leaves out large ones", async () => {
@@ -133,7 +138,7 @@ describe("recordHar", () => {
     const [refused] = await recorded(() =>
       manager.request("GET", "http://127.0.0.1:9/", { retries: false }).catch(() => {}),
     );
-    assert.deepEqual([refused!.response.status, refused!.connection], [0, undefined]);
+    assert.deepEqual([refused!.response.status, refused!._connectionId], [0, undefined]);
     assert.match(refused!.response._error!, /NewConnectionError/);
   });
 
