@@ -22,12 +22,13 @@ const MOST = 0.1;
 describe("importing the root", () => {
   let metafile: Metafile;
   before(async () => {
-    const options = { bundle: true, platform: "node", format: "esm", external: ["socks"] } as const;
-    const entryPoints = [join(ROOT, "src/index.ts")];
     ({ metafile } = await build({
-      ...options,
-      entryPoints,
+      entryPoints: ["src/index.ts"],
       absWorkingDir: ROOT,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      external: ["socks"],
       metafile: true,
       write: false,
     }));

@@ -30,6 +30,7 @@ import type {
 } from "./options.ts";
 import * as policy from "./policy.ts";
 import { followed } from "./redirects.ts";
+import { TolerantStore } from "./tolerant-store.ts";
 
 /** What a cache is put in front of: a manager, a pool, or what stands in for one. */
 export interface CacheBase {
@@ -81,6 +82,8 @@ export class Cached extends RequestMethods {
   readonly store: CacheStore;
   /** Tells `createFetch` that the `cache` member of an init is understood. */
   readonly takesCacheMode: boolean = true;
+  /** The store, as the cache uses it. */
+  readonly #kept: CacheStore;
   readonly #base: CacheBase;
   readonly #heuristic: number;
   readonly #limit: number;
@@ -92,6 +95,7 @@ export class Cached extends RequestMethods {
     super();
     this.#base = base;
     this.store = options.store ?? new MemoryStore();
+    this.#kept = new TolerantStore(this.store);
     this.#heuristic = options.heuristic ?? 0.1;
     this.#limit = options.maxEntrySize ?? 8_388_608;
     this.#clock = options.clock ?? base.clock ?? systemClock;
@@ -171,13 +175,14 @@ export class Cached extends RequestMethods {
 
   async #answer(lookup: Lookup): Promise<HTTPResponse> {
     for (;;) {
-      const entry = await this.#find(lookup);
+      let entry = await this.#find(lookup);
       const verdict = entry === null ? "must-validate" : this.#judge(entry.meta, lookup);
       if (entry !== null && (verdict === "fresh" || verdict === "stale-while-revalidate")) {
         const answer = await this.#fromStore(entry, lookup, verdict === "fresh" ? "hit" : "stale");
-        if (answer === null) continue;
-        if (verdict !== "fresh") this.#askBehind(lookup, entry);
-        return answer;
+        if (answer !== null && verdict !== "fresh") this.#askBehind(lookup, entry);
+        if (answer !== null) return answer;
+        // Its body is gone, or damaged.
+        entry = null;
       }
       if (lookup.mode === "only-if-cached" || lookup.request.directives.has("only-if-cached"))
         return notCached(lookup);
@@ -207,7 +212,7 @@ export class Cached extends RequestMethods {
   }
 
   async #find({ key, headers }: Lookup): Promise<CacheEntry | null> {
-    const matching = (await this.store.find(key)).filter(({ meta }) => policy.matchesVary(meta, headers));
+    const matching = (await this.#kept.find(key)).filter(({ meta }) => policy.matchesVary(meta, headers));
     return matching.reduce<CacheEntry | null>(
       (best, entry) => (best === null || entry.meta.responseTime > best.meta.responseTime ? entry : best),
       null,
@@ -299,7 +304,7 @@ export class Cached extends RequestMethods {
     response.releaseConn();
     const headers = policy.updatedFields(entry.meta.headers, response.headers);
     const meta = { ...entry.meta, headers, requestTime, responseTime: this.#clock.wallNow() };
-    await this.store.update(meta);
+    await this.#kept.update(meta);
     const answer = await this.#fromStore({ meta, body: () => entry.body() }, lookup, "revalidated");
     // Deleted between the question and its answer: ask for all of it.
     return answer ?? this.#fetch(lookup, null);
@@ -312,8 +317,8 @@ export class Cached extends RequestMethods {
     if (lookup.method === "HEAD") return response;
     const stores = lookup.cacheFor === undefined ? policy.mayStore(status, headers, now) : status === 200;
     if (!stores) {
-      // What is there is not what the origin says any more.
-      if (status < 500) await this.store.delete(lookup.key);
+      // What is there is not what the origin says any more. A 304 is about what the caller has.
+      if (status < 500 && status !== 304) await this.#kept.delete(lookup.key);
       return response;
     }
     const names = policy.varyNames(headers.get("vary")) ?? [];
@@ -341,45 +346,30 @@ export class Cached extends RequestMethods {
     const length = Number(response.headers.get("content-length") ?? Number.NaN);
     if (length > this.#limit) return response;
     if (response.isClosed || lookup.options.preloadContent !== false) {
-      if (response.data.length <= this.#limit) await this.#put(meta, response.data);
+      if (response.data.length <= this.#limit) await this.#kept.put(meta, response.data);
       return response;
     }
     if (length <= READ_AHEAD) {
       const body = await response.read();
-      await this.#put(meta, body);
+      await this.#kept.put(meta, body);
       return statused(whole(response, body), "miss");
     }
     const recorded = (body: Buffer | null): void => {
-      if (body !== null) void this.#put(meta, body);
+      if (body !== null) void this.#kept.put(meta, body);
     };
     return statused(new RecordedResponse(response, this.#limit, recorded), "miss");
-  }
-
-  /** A store that fails must not fail a request. */
-  async #put(meta: CacheMeta, body: Uint8Array): Promise<void> {
-    try {
-      await this.store.put(meta, body);
-    } catch (cause) {
-      process.emitWarning(
-        `The response of ${meta.url.replace(/\?.*/s, "")} could not be stored: ${String(cause)}`,
-        {
-          type: "CacheWarning",
-          code: "URLPOOL_CACHE_STORE",
-        },
-      );
-    }
   }
 
   /** Deletes what a request that succeeded may have changed (RFC 9111 §4.4). */
   async #changed(url: string, response: HTTPResponse): Promise<HTTPResponse> {
     statuses.set(response, "bypass");
     if (response.status >= 400) return response;
-    await this.store.delete(keyOf(url));
+    await this.#kept.delete(keyOf(url));
     for (const name of ["location", "content-location"]) {
       const field = response.headers.get(name);
       if (field === null || !URL.canParse(field, url)) continue;
       const other = new URL(field, url);
-      if (other.origin === new URL(url).origin) await this.store.delete(keyOf(other.href));
+      if (other.origin === new URL(url).origin) await this.#kept.delete(keyOf(other.href));
     }
     return response;
   }

@@ -30,6 +30,8 @@ interface FoundFile {
 }
 
 const TRIES = 3;
+/** A private cache holds what is its user's own. */
+const OWNERS = { mode: 0o600 } as const;
 const REMOVE = { recursive: true, force: true, maxRetries: 5 } as const;
 
 /** Part of `maxSize` that is written before the folder is looked through again. */
@@ -70,10 +72,13 @@ export class FileStore implements CacheStore {
     const folder = this.#folderOf(meta.url);
     const name = `${randomUUID()}.body`;
     const path = join(folder, nameOf(meta));
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     const before = await description(path);
-    await writeFile(join(folder, name), body);
-    await writeWhole(path, { meta, body: name, size: body.length });
+    const written = join(folder, name);
+    await orNothing(written, async () => {
+      await writeFile(written, body, OWNERS);
+      await writeWhole(path, { meta, body: name, size: body.length });
+    });
     // Readers who have found it already read on, or ask the origin.
     if (before !== null) await gone(unlink(join(folder, before.body)));
     return true;
@@ -154,8 +159,20 @@ function digest(text: string): string {
 
 async function writeWhole(path: string, value: Description): Promise<void> {
   const beside = `${path}.${randomUUID()}.part`;
-  await writeFile(beside, JSON.stringify(value));
-  await rename(beside, path);
+  await orNothing(beside, async () => {
+    await writeFile(beside, JSON.stringify(value), OWNERS);
+    await rename(beside, path);
+  });
+}
+
+/** Does `work`, which makes `path`; if it fails, as where the disk is full, nothing of it stays. */
+async function orNothing(path: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    await unlink(path).catch(() => {});
+    throw error;
+  }
 }
 
 /** `null` if there is none, or none that can be read: a cache may forget. */
