@@ -66,6 +66,8 @@ export interface TunnelRequest {
 /** What a pool asks of a connector. */
 export interface ConnectRequest {
   readonly owner: ConnectionOwner;
+  /** Exchanges that the connection is expected to take at a time. Default: unknown. */
+  readonly promise?: number;
   connected(connection: Connection): void;
   failed(error: Error): void;
 }
@@ -136,7 +138,7 @@ export class Connector {
       protocols: offeredTo(http2),
       opened: (opened) => {
         try {
-          connected(this.#speak(opened, reader, request.owner, http2));
+          connected(this.#speak(opened, reader, request, http2));
         } catch (error) {
           opened.socket.on("error", ignore).destroy();
           traceError(this.route, error as Error);
@@ -179,7 +181,7 @@ export class Connector {
   #speak(
     opened: OpenedSocket,
     reader: SocketReader,
-    owner: ConnectionOwner,
+    { owner, promise = 1 }: ConnectRequest,
     http2: Http2Route | null,
   ): Connection {
     const { route, clock, timers } = this;
@@ -197,6 +199,8 @@ export class Connector {
       ...settings,
       clock,
       maxStreams: http2!.maxStreams,
+      // What served HTTP/1.1 until now has said nothing about streams.
+      firstStreams: promise > 1 ? promise : Number.POSITIVE_INFINITY,
       pingInterval: http2!.pingInterval,
       ...(http2!.priorKnowledge ? {} : { onHttp1Required: this.#onHttp1Required }),
     });

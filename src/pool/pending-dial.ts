@@ -10,6 +10,8 @@ import type { Waiter, WaiterDial } from "./waiter.ts";
 export interface DialRequest {
   /** To be given to the connection at birth. */
   readonly owner: ConnectionOwner;
+  /** Exchanges that its connection is expected to take; `Infinity` while that is not known. */
+  readonly promise: number;
   /** Exactly one of the two is called, once, later; none after `abort`. */
   connected(connection: Connection): void;
   failed(error: Error): void;

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
+import { startFrames, wholeAnswer } from "../kit/h2-service.ts";
 import { startHttp } from "../kit/http-origin.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 
@@ -106,6 +107,22 @@ describe("a program ended silently while its request waited for", () => {
       assert.equal(await printed(program(`http://127.0.0.1:${origin.port}/`)), expected);
     });
   }
+});
+
+it("a program with an idle HTTP/2 connection ends by itself, and one whose request waits does not", async () => {
+  await using server = await startFrames((path, id) =>
+    path === "/silence" ? Buffer.alloc(0) : wholeAnswer(id, Buffer.from("fine"), true),
+  );
+  const began = performance.now();
+  const program = `
+    const manager = new PoolManager({ http2: "prior-knowledge", keepAliveTimeout: 60_000 });
+    const url = "http://127.0.0.1:${server.port}";
+    await show(manager.request("GET", url + "/"));
+    await show(manager.request("GET", url + "/silence", { deadline: 300 }));
+    await show(manager.request("GET", url + "/"));`;
+  assert.equal(await printed(program), "fine\nDeadlineError\nfine");
+  // Sooner than the limit for the acknowledgement of settings.
+  assert.ok(performance.now() - began < 9000);
 });
 
 it("a program with idle connections, and with timers of limits that are far, ends by itself", async () => {

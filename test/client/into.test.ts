@@ -1,7 +1,6 @@
 /** Bodies that are read into memory of the caller's. */
 
 import assert from "node:assert/strict";
-import http2 from "node:http2";
 import { describe, it } from "node:test";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
@@ -14,6 +13,7 @@ import {
   type RequestOptions,
   Retry,
 } from "../../src/index.ts";
+import { startFrames, wholeAnswer } from "../kit/h2-service.ts";
 import { startHttp } from "../kit/http-origin.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 import { startOrigin } from "../kit/origin.ts";
@@ -120,34 +120,27 @@ describe("into", () => {
   });
 
   it("over HTTP/2 too, alone and with others", async () => {
-    const server = http2.createServer((request, response) => {
-      const [, framing, size] = request.url.split("/");
-      if (framing === "length") response.setHeader("content-length", size!);
-      response.end(pattern(Number(size)));
+    await using server = await startFrames((path, id) => {
+      const [, framing, size] = path.split("/");
+      return wholeAnswer(id, pattern(Number(size)), framing === "length");
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as { port: number };
-    const manager = new PoolManager({ http2: "prior-knowledge" });
-    try {
-      const one = async (framing: string, size: number): Promise<void> => {
-        const into = Buffer.alloc(size + 10, 0xee);
-        const { data } = await manager.request("GET", `http://127.0.0.1:${port}/${framing}/${size}`, {
-          into,
-        });
-        assertIn(into, data, pattern(size));
-        assert.ok(into.subarray(size).every((byte) => byte === 0xee));
-        const url = `http://127.0.0.1:${port}/${framing}/${size + 1}`;
-        await assert.rejects(manager.request("GET", url, { into: into.subarray(0, size) }), {
-          name: "BufferTooSmallError",
-          room: size,
-        });
-      };
-      for (const size of SIZES) await one("length", size);
-      await Promise.all(SIZES.flatMap((size) => [one("length", size), one("unknown", size)]));
-    } finally {
-      await manager.destroy();
-      server.close();
-    }
+    const { port } = server;
+    await using manager = new PoolManager({ http2: "prior-knowledge" });
+    const one = async (framing: string, size: number): Promise<void> => {
+      const into = Buffer.alloc(size + 10, 0xee);
+      const { data } = await manager.request("GET", `http://127.0.0.1:${port}/${framing}/${size}`, {
+        into,
+      });
+      assertIn(into, data, pattern(size));
+      assert.ok(into.subarray(size).every((byte) => byte === 0xee));
+      const url = `http://127.0.0.1:${port}/${framing}/${size + 1}`;
+      await assert.rejects(manager.request("GET", url, { into: into.subarray(0, size) }), {
+        name: "BufferTooSmallError",
+        room: size,
+      });
+    };
+    for (const size of SIZES) await one("length", size);
+    await Promise.all(SIZES.flatMap((size) => [one("length", size), one("unknown", size)]));
   });
 
   it("is as empty as the answer: HEAD, 204, and a length of 0", async () => {

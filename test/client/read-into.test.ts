@@ -1,10 +1,10 @@
 /** `response.readInto`, and BYOB readers of `response.body`. */
 
 import assert from "node:assert/strict";
-import http2 from "node:http2";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { HTTPConnectionPool, HTTPResponse, IncompleteRead, PoolManager } from "../../src/index.ts";
+import { startFrames, wholeAnswer } from "../kit/h2-service.ts";
 import { startHttp } from "../kit/http-origin.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 import { startOrigin } from "../kit/origin.ts";
@@ -71,18 +71,11 @@ for (const [way, read] of Object.entries(WAYS)) {
     });
 
     it("over HTTP/2", async () => {
-      const server = http2.createServer((_request, response) => void response.end(BODY));
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      const { port } = server.address() as { port: number };
-      const manager = new PoolManager({ http2: "prior-knowledge" });
-      try {
-        for (const size of [1000, 300_000]) {
-          const response = await manager.request("GET", `http://127.0.0.1:${port}/`, STREAMED);
-          assert.ok((await read(response, size)).equals(BODY));
-        }
-      } finally {
-        await manager.destroy();
-        server.close();
+      await using server = await startFrames((_path, id) => wholeAnswer(id, BODY, false));
+      await using manager = new PoolManager({ http2: "prior-knowledge" });
+      for (const size of [1000, 300_000]) {
+        const response = await manager.request("GET", `http://127.0.0.1:${server.port}/`, STREAMED);
+        assert.ok((await read(response, size)).equals(BODY));
       }
     });
 

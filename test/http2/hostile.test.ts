@@ -103,6 +103,7 @@ const SCENARIOS: Record<string, readonly [(id: number) => Uint8Array | Uint8Arra
     () => h2.goAway(0, 0, "not now"),
     /before it processed the request: NO_ERROR \(0\), saying "not now"/,
   ],
+  "/http11": [(id) => h2.resetStream(id, 13), /no application protocol/],
   "/refused": [(id) => h2.resetStream(id, 7), /reset the stream: REFUSED_STREAM \(7\)/],
   "/cancelled": [
     (id) => Buffer.concat([h2.headers(id, [OK]), h2.resetStream(id, 8)]),
@@ -163,7 +164,8 @@ describe("a hostile HTTP/2 server", () => {
         assert.match(error.message, expected);
         assert.equal(error.method, "GET");
       }
-      // Whatever that was, the manager goes on.
+      // Whatever that was, the manager goes on; but what has to be asked in HTTP/1.1 stays so, and is not to be had here.
+      if (path === "/http11") return;
       const next = await manager.request("GET", `${url}/ok`);
       assert.equal(String(next.data), "ok");
     });

@@ -170,6 +170,17 @@ function whole(id: number, path: string): Uint8Array {
 }
 
 describe("20,000 requests, 50 at once", () => {
+  it("over a stock nginx, which says GOAWAY after every thousand", {
+    skip: skipWithout("nginx"),
+  }, async () => {
+    const { options, ...its } = await identity();
+    await using daemon = await nginxH2().start(its);
+    await using manager = new PoolManager({ ...options, retries: false });
+    await run(manager, `https://localhost:${daemon.ports[0]}`, () => ({}));
+    const { created } = manager.stats();
+    assert.ok(created >= 20 && created <= 45, `${created} connections`);
+  });
+
   it("over nginx that is reloaded again and again", { skip: skipWithout("nginx") }, async () => {
     const { options, ...its } = await identity();
     await using daemon = await nginxH2({ keepAliveRequests: 100_000 }).start(its);

@@ -5,7 +5,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -46,6 +46,10 @@ export interface Daemon extends AsyncDisposable {
   read(name: string): Promise<string>;
   /** The wanted lines of one of its files; with `count`, waits (up to 5 s) until there are that many. */
   lines(name: string, count?: number, wanted?: (line: string) => boolean): Promise<string[]>;
+  /** Sends it a signal. */
+  signal(signal: NodeJS.Signals): void;
+  /** Has it end by `signal`, then starts it again on the same ports; waits until it listens. */
+  restart(signal: NodeJS.Signals): Promise<void>;
   /** Stops it and removes its folder. */
   stop(): Promise<void>;
 }
@@ -81,7 +85,7 @@ export function skipWithout(...names: readonly string[]): string | false {
  * killed, its pipe closes, and so no daemon outlives it. What it says before it knows its log goes to `error.log`.
  */
 const WHILE_INPUT_IS_OPEN =
-  'signal=$1; shift; exec 3<&0; "$@" 3<&- >>output.log 2>>error.log & pid=$!; { cat <&3 >/dev/null; kill -s "$signal" "$pid" 2>/dev/null; } & wait "$pid"';
+  'signal=$1; shift; exec 3<&0; "$@" 3<&- >>output.log 2>>error.log & pid=$!; echo "$pid" >program.pid; { cat <&3 >/dev/null; kill -s "$signal" "$pid" 2>/dev/null; } & wait "$pid"';
 
 /** Starts a program and waits until it listens: `await using daemon = await startDaemon(...)`. */
 export async function startDaemon(plan: DaemonPlan): Promise<Daemon> {
@@ -90,12 +94,13 @@ export async function startDaemon(plan: DaemonPlan): Promise<Daemon> {
     const folder = await mkdtemp(join(tmpdir(), `urlpool-${plan.name}-`));
     const ports = await freePorts(plan.ports);
     const command = await plan.prepare(folder, ports);
-    const child = spawn("sh", ["-c", WHILE_INPUT_IS_OPEN, "sh", plan.signal ?? "TERM", ...command], {
-      cwd: folder,
-      stdio: ["pipe", "ignore", "ignore"],
-      env: { ...process.env, ...plan.env },
-    });
-    const daemon = new RunningDaemon(folder, ports, child, plan.tidy);
+    const start = (): ChildProcess =>
+      spawn("sh", ["-c", WHILE_INPUT_IS_OPEN, "sh", plan.signal ?? "TERM", ...command], {
+        cwd: folder,
+        stdio: ["pipe", "ignore", "ignore"],
+        env: { ...process.env, ...plan.env },
+      });
+    const daemon = new RunningDaemon(folder, ports, start, plan.tidy);
     if (await daemon.ready(ports.slice(0, plan.listening))) return daemon;
     const log = `${await daemon.read("error.log")}${plan.errorLog === undefined ? "" : await daemon.read(plan.errorLog)}`;
     await daemon.stop();
@@ -106,16 +111,18 @@ export async function startDaemon(plan: DaemonPlan): Promise<Daemon> {
 class RunningDaemon implements Daemon {
   readonly folder: string;
   readonly ports: readonly number[];
-  readonly #child: ChildProcess;
-  readonly #exited: Promise<unknown>;
+  #child: ChildProcess;
+  #exited: Promise<unknown>;
+  readonly #start: () => ChildProcess;
   readonly #tidy: DaemonPlan["tidy"];
 
-  constructor(folder: string, ports: readonly number[], child: ChildProcess, tidy: DaemonPlan["tidy"]) {
+  constructor(folder: string, ports: readonly number[], start: () => ChildProcess, tidy: DaemonPlan["tidy"]) {
     this.folder = folder;
     this.ports = ports;
-    this.#child = child;
+    this.#start = start;
     this.#tidy = tidy;
-    this.#exited = once(child, "exit");
+    this.#child = start();
+    this.#exited = once(this.#child, "exit");
   }
 
   /** True once it accepts connections on all of its ports, false if it ended instead. */
@@ -141,6 +148,19 @@ class RunningDaemon implements Daemon {
       if (lines.length >= count || attempt === LOG_POLLS) return lines;
       await sleep(LOG_INTERVAL);
     }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    process.kill(Number(readFileSync(join(this.folder, "program.pid"), "utf8")), signal);
+  }
+
+  async restart(signal: NodeJS.Signals): Promise<void> {
+    this.signal(signal);
+    await this.#exited;
+    this.#child.stdin?.destroy();
+    this.#child = this.#start();
+    this.#exited = once(this.#child, "exit");
+    if (!(await this.ready(this.ports))) throw new Error(`no restart: ${await this.read("error.log")}`);
   }
 
   async stop(): Promise<void> {

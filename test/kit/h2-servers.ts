@@ -3,7 +3,7 @@
  * `/big.bin` (1 MiB) over TLS with ALPN; what they do with an upload is theirs.
  */
 
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Identity } from "./certificates.ts";
 import { commandOf, type Daemon, startDaemon } from "./daemon.ts";
@@ -25,34 +25,35 @@ export interface H2Server {
     readonly statuses: readonly [known: number, unknown: number];
     readonly echoes: boolean;
   };
-  start(tls: Identity): Promise<Daemon>;
+  /** What has it end in peace: it says GOAWAY, and waits for the answers that are under way. */
+  readonly ending: NodeJS.Signals;
+  /** Whether the number of streams can be set; lighttpd's is 8, and there is nothing to set. */
+  readonly limits: boolean;
+  /** `streams`: open at once on a connection, where that can be set. */
+  start(tls: Identity, options?: { streams?: number }): Promise<Daemon>;
 }
 
 /** Files in a daemon's folder. */
 interface Site {
   readonly folder: string;
   readonly port: number;
+  readonly streams: number | null;
 }
 
 type Prepared = Promise<readonly string[]> | readonly string[];
 
-function server(
-  name: string,
-  commands: readonly string[],
-  upload: H2Server["upload"],
-  prepare: (site: Site) => Prepared,
-): H2Server {
+type ServerFacts = Pick<H2Server, "name" | "commands" | "upload" | "ending" | "limits">;
+
+function server(facts: ServerFacts, prepare: (site: Site) => Prepared): H2Server {
   return {
-    name,
-    commands,
-    upload,
-    start: (tls) =>
+    ...facts,
+    start: (tls, { streams = null } = {}) =>
       startDaemon({
-        name,
+        name: facts.name,
         ports: 1,
         prepare: async (folder, [port]) => {
           await writeSite(folder, tls);
-          return await prepare({ folder, port: port! });
+          return await prepare({ folder, port: port!, streams });
         },
       }),
   };
@@ -72,8 +73,6 @@ async function writeSite(folder: string, { cert, key }: Identity): Promise<void>
 
 /** Options of nginx that tests vary. */
 export interface NginxH2Options {
-  /** Default 128. */
-  streams?: number;
   /** Requests until it says GOAWAY. Default 1000, as in its stock configuration. */
   keepAliveRequests?: number;
   /** Whether TLS is left out: HTTP/2 by prior knowledge. */
@@ -81,16 +80,16 @@ export interface NginxH2Options {
 }
 
 /** nginx, with options. */
-export function nginxH2({
-  streams = 128,
-  keepAliveRequests = 1000,
-  plain = false,
-}: NginxH2Options = {}): H2Server {
+export function nginxH2({ keepAliveRequests = 1000, plain = false }: NginxH2Options = {}): H2Server {
   return server(
-    "nginx-h2",
-    ["nginx"],
-    { path: "/upload", statuses: [200, 200], echoes: false },
-    async ({ folder, port }) => {
+    {
+      name: "nginx-h2",
+      commands: ["nginx"],
+      upload: { path: "/upload", statuses: [200, 200], echoes: false },
+      ending: "SIGQUIT",
+      limits: true,
+    },
+    async ({ folder, port, streams }) => {
       const kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
       const tls = plain ? "" : `ssl_certificate ${folder}/cert.pem; ssl_certificate_key ${folder}/key.pem;`;
       await writeFile(
@@ -102,7 +101,7 @@ http {
   ${kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join("\n  ")}
   access_log off; client_max_body_size 0; keepalive_requests ${keepAliveRequests};
   server {
-    listen 127.0.0.1:${port} ${plain ? "" : "ssl "}http2; http2_max_concurrent_streams ${streams};
+    listen 127.0.0.1:${port} ${plain ? "" : "ssl "}http2; http2_max_concurrent_streams ${streams ?? 128};
     ${tls}
     root ${folder}/www;
     location /upload { return 200 "taken"; }
@@ -117,13 +116,18 @@ http {
 }
 
 const nghttpd = server(
-  "nghttpd",
-  ["nghttpd"],
-  { path: "/upload", statuses: [200, 200], echoes: true },
-  ({ folder, port }) => [
+  {
+    name: "nghttpd",
+    commands: ["nghttpd"],
+    upload: { path: "/upload", statuses: [200, 200], echoes: true },
+    ending: "SIGTERM",
+    limits: true,
+  },
+  ({ folder, port, streams }) => [
     commandOf("nghttpd"),
     "--echo-upload",
     "--trailer=x-trailer: yes",
+    `--max-concurrent-streams=${streams ?? 100}`,
     "-d",
     join(folder, "www"),
     "-a",
@@ -135,9 +139,13 @@ const nghttpd = server(
 );
 
 const h2o = server(
-  "h2o",
-  ["h2o"],
-  { path: "/small.txt", statuses: [405, 405], echoes: false },
+  {
+    name: "h2o",
+    commands: ["h2o"],
+    upload: { path: "/small.txt", statuses: [405, 405], echoes: false },
+    ending: "SIGTERM",
+    limits: false,
+  },
   async ({ folder, port }) => {
     await writeFile(
       join(folder, "h2o.conf"),
@@ -152,10 +160,14 @@ pid-file: ${folder}/h2o.pid
 );
 
 const apache = server(
-  "apache",
-  ["apache2"],
-  { path: "/small.txt", statuses: [200, 200], echoes: false },
-  async ({ folder, port }) => {
+  {
+    name: "apache",
+    commands: ["apache2"],
+    upload: { path: "/small.txt", statuses: [200, 200], echoes: false },
+    ending: "SIGWINCH",
+    limits: true,
+  },
+  async ({ folder, port, streams }) => {
     const modules = ["mpm_event", "authz_core", "ssl", "http2"];
     await writeFile(
       join(folder, "apache.conf"),
@@ -170,6 +182,7 @@ ${modules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_
 DefaultRuntimeDir ${folder}
 Mutex file:${folder}
 Protocols h2 http/1.1
+H2MaxSessionStreams ${streams ?? 100}
 SSLEngine on
 SSLCertificateFile ${folder}/cert.pem
 SSLCertificateKeyFile ${folder}/key.pem
@@ -183,14 +196,18 @@ ThreadsPerChild 25
 MaxRequestWorkers 25
 `,
     );
-    return [commandOf("apache2"), "-X", "-f", join(folder, "apache.conf")];
+    return [commandOf("apache2"), "-D", "FOREGROUND", "-f", join(folder, "apache.conf")];
   },
 );
 
 const caddy = server(
-  "caddy",
-  ["caddy"],
-  { path: "/small.txt", statuses: [200, 200], echoes: false },
+  {
+    name: "caddy",
+    commands: ["caddy"],
+    upload: { path: "/small.txt", statuses: [200, 200], echoes: false },
+    ending: "SIGTERM",
+    limits: false,
+  },
   async ({ folder, port }) => {
     await writeFile(
       join(folder, "Caddyfile"),
@@ -211,9 +228,13 @@ https://127.0.0.1:${port}, https://localhost:${port} {
 );
 
 const lighttpd = server(
-  "lighttpd",
-  ["lighttpd"],
-  { path: "/small.txt", statuses: [200, 411], echoes: false },
+  {
+    name: "lighttpd",
+    commands: ["lighttpd"],
+    upload: { path: "/small.txt", statuses: [200, 411], echoes: false },
+    ending: "SIGINT",
+    limits: true,
+  },
   async ({ folder, port }) => {
     await writeFile(
       join(folder, "lighttpd.conf"),
@@ -234,15 +255,20 @@ server.errorlog = "${folder}/error.log"
 
 /** HAProxy needs something to pass requests to: an answer of its own making, and nothing as large as a file. */
 const haproxy = server(
-  "haproxy",
-  ["haproxy"],
-  { path: "/upload", statuses: [200, 200], echoes: false },
-  async ({ folder, port }) => {
+  {
+    name: "haproxy",
+    commands: ["haproxy"],
+    upload: { path: "/upload", statuses: [200, 200], echoes: false },
+    ending: "SIGUSR1",
+    limits: true,
+  },
+  async ({ folder, port, streams }) => {
     await writeFile(
       join(folder, "haproxy.cfg"),
       `global
   nbthread 1
   tune.bufsize 1100000
+  tune.h2.max-concurrent-streams ${streams ?? 100}
 defaults
   mode http
   timeout client 30s
@@ -261,10 +287,14 @@ frontend f
 );
 
 const hypercorn = server(
-  "hypercorn",
-  ["hypercorn"],
-  { path: "/upload", statuses: [200, 200], echoes: true },
-  async ({ folder, port }) => {
+  {
+    name: "hypercorn",
+    commands: ["hypercorn"],
+    upload: { path: "/upload", statuses: [200, 200], echoes: true },
+    ending: "SIGTERM",
+    limits: true,
+  },
+  async ({ folder, port, streams }) => {
     await writeFile(
       join(folder, "app.py"),
       `async def app(scope, receive, send):
@@ -288,8 +318,11 @@ const hypercorn = server(
     await send({"type": "http.response.body", "body": body})
 `,
     );
+    await writeFile(join(folder, "hypercorn.toml"), `h2_max_concurrent_streams = ${streams ?? 100}\n`);
     return [
       commandOf("hypercorn"),
+      "--config",
+      "hypercorn.toml",
       "--certfile",
       join(folder, "cert.pem"),
       "--keyfile",
@@ -298,6 +331,21 @@ const hypercorn = server(
       `127.0.0.1:${port}`,
       "app:app",
     ];
+  },
+);
+
+/** In a process of its own: a crash of Node's engine must not be the tests'. */
+const node = server(
+  {
+    name: "node-http2",
+    commands: [],
+    upload: { path: "/echo", statuses: [200, 200], echoes: true },
+    ending: "SIGTERM",
+    limits: true,
+  },
+  async ({ folder, port, streams }) => {
+    await copyFile(new URL("./node-h2-server.js", import.meta.url), join(folder, "server.mjs"));
+    return [process.execPath, "server.mjs", String(port), String(streams ?? 100)];
   },
 );
 
@@ -311,6 +359,7 @@ export const H2_SERVERS: readonly H2Server[] = [
   lighttpd,
   haproxy,
   hypercorn,
+  node,
 ];
 
 /** The server of this name. */

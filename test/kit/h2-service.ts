@@ -1,5 +1,7 @@
 /** The server's half of HTTP/2 on a socket, in the hands of a test: it hears of requests, and writes the frames itself. */
 
+import { once } from "node:events";
+import net, { type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { FieldDecoder } from "../../src/protocol/h2/field-decoder.ts";
 import * as h2 from "./h2-frames.ts";
@@ -31,4 +33,34 @@ export function serveFrames(socket: Duplex, onRequest: OnRequest): void {
       onRequest(id, /:path: (.*)\r\n/.exec(decoder.decode(payload, 0, payload.length).text)![1]!);
     }
   });
+}
+
+/** Content of one DATA frame. */
+const FRAME = 16_384;
+
+/** A whole answer with this body; `declared`: its length is told. */
+export function wholeAnswer(id: number, body: Buffer, declared: boolean): Buffer {
+  const length: h2.FieldPair[] = declared ? [["content-length", String(body.length)]] : [];
+  const parts = [h2.headers(id, [[":status", "200"], ...length])];
+  for (let at = 0; at < body.length; at += FRAME) parts.push(h2.data(id, body.subarray(at, at + FRAME)));
+  return Buffer.concat([...parts, h2.data(id, "", true)]);
+}
+
+/** A server by prior knowledge on loopback, whose answers are the test's frames. */
+export async function startFrames(answer: (path: string, id: number) => Uint8Array): Promise<{
+  port: number;
+  [Symbol.asyncDispose](): Promise<void>;
+}> {
+  const server = net.createServer((socket) => {
+    serveFrames(socket, (id, path) => socket.write(answer(path, id)));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      await once(server, "close");
+    },
+  };
 }

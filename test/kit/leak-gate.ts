@@ -109,6 +109,8 @@ function watch(): void {
 function watchSockets(): void {
   const { connect } = net.Socket.prototype;
   net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]): net.Socket {
+    // What is closed is let go of now: a soak counts the memory behind it.
+    liveSockets();
     openSockets.add(this);
     return Reflect.apply(connect, this, args) as net.Socket;
   } as typeof connect;

@@ -15,6 +15,8 @@ export interface Http2Settings {
   maxHeaderSize: number;
   /** Streams open at once, whatever the server allows. */
   maxStreams: number;
+  /** Streams that may begin before the server's settings have come: what it allowed last time. Default and most: 100. */
+  firstStreams?: number;
   /** PING after so much silence while streams are open, in ms; 0 for none. */
   pingInterval: number;
   route: string;

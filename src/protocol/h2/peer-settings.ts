@@ -1,7 +1,7 @@
 /** What the server has said about itself (RFC 9113 §6.5.2). */
 
 import * as frames from "./frames.ts";
-import { MOST_STREAMS, SETTINGS_A_FRAME, STREAMS_BEFORE_SETTINGS, TABLE_SIZE } from "./limits.ts";
+import { MOST_STREAMS, SETTINGS_A_FRAME, TABLE_SIZE } from "./limits.ts";
 import { refuseConnection } from "./violation.ts";
 
 /** The server's settings, at their defaults until it tells others. */
@@ -11,7 +11,7 @@ export class PeerSettings {
   headerTableSize: number = TABLE_SIZE;
   /** The smallest that the last frame named on its way to it: what a table loses by that does not come back. */
   smallestTableSize: number = TABLE_SIZE;
-  maxStreams: number = STREAMS_BEFORE_SETTINGS;
+  maxStreams: number = MOST_STREAMS;
   initialWindow: number = frames.DEFAULT_WINDOW;
   frameSize: number = 16_384;
   maxHeaderListSize: number = Number.POSITIVE_INFINITY;
@@ -22,7 +22,6 @@ export class PeerSettings {
   apply(bytes: Buffer, start: number, end: number): void {
     if (end - start > 6 * SETTINGS_A_FRAME)
       refuseConnection(frames.ENHANCE_YOUR_CALM, "too many settings in one frame");
-    if (!this.known) this.maxStreams = MOST_STREAMS;
     this.known = true;
     this.smallestTableSize = Number.POSITIVE_INFINITY;
     for (let at = start; at < end; at += 6) {

@@ -38,4 +38,6 @@ export interface SessionLimits {
   readonly maxHeaderSize: number;
   /** Streams open at once. */
   readonly maxStreams: number;
+  /** Streams that may begin before the server's settings have come. Default and most: 100. */
+  readonly firstStreams?: number;
 }

@@ -101,7 +101,9 @@ export class Session implements FrameSink {
 
   /** Streams that may be open at once. */
   get streamLimit(): number {
-    return Math.min(this.peer.maxStreams, this.#limits.maxStreams, limits.MOST_STREAMS);
+    const { maxStreams, firstStreams = limits.STREAMS_BEFORE_SETTINGS } = this.#limits;
+    if (!this.peer.known) return Math.min(firstStreams, limits.STREAMS_BEFORE_SETTINGS, maxStreams);
+    return Math.min(this.peer.maxStreams, maxStreams, limits.MOST_STREAMS);
   }
 
   /** Reads `bytes[0, length)`. Throws a `Violation` of the connection; then only `takeOutput` makes sense. */

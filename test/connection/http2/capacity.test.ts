@@ -34,6 +34,20 @@ describe("the capacity of an HTTP/2 connection", () => {
     assert.equal(bench.deaths, 1);
   });
 
+  it("is what the server allowed last time, until it says what it allows now", async () => {
+    for (const [firstStreams, free] of [
+      [8, 8],
+      [1000, 100],
+    ] as const) {
+      const bench = await Bench.open({ firstStreams, settled: false });
+      assert.equal(bench.connection.free, free);
+      await bench.answered(h2.settings([3, 20]));
+      assert.equal(bench.connection.free, 20);
+    }
+    const bench = await Bench.open({ firstStreams: 8, maxStreams: 3, settled: false });
+    assert.equal(bench.connection.free, 3);
+  });
+
   it("that has places left is not asked after an abort: servers count PINGs", async () => {
     const bench = await Bench.open({ maxStreams: 2 });
     const stream = await bench.send();
