@@ -281,7 +281,7 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
   }
 
   settingsChanged(): void {
-    this.#health.allowed(this.session.peer.maxStreams);
+    if (this.#alive) this.#health.allowed(this.session.peer.maxStreams);
     this.tellCapacity();
   }
 

@@ -16,12 +16,17 @@ export interface UploadTarget {
 const HIGH_WATER = 262_144;
 const LOW_WATER = 65_536;
 
+/** Parts, however small, that are taken before the source has to wait: it must leave others their turn. */
+const MOST_PARTS = 1000;
+
 /** One upload. */
 export class Http2Upload {
   readonly #target: UploadTarget;
   #source: UploadSource | null = null;
   #stopped = false;
   #pulling = false;
+  /** Parts given since something went out. */
+  #parts = 0;
   #wake: (() => void) | null = null;
 
   constructor(target: UploadTarget) {
@@ -48,6 +53,7 @@ export class Http2Upload {
 
   /** Some of what was given has gone out. */
   onSent(): void {
+    this.#parts = 0;
     if (this.#wake === null || this.#target.queued > LOW_WATER) return;
     const wake = this.#wake;
     this.#wake = null;
@@ -67,7 +73,7 @@ export class Http2Upload {
       const bytes = source.takeRest() ?? source.accept(await this.#pull(source));
       if (bytes === null || this.#stopped) return;
       if (bytes.length > 0) this.#target.give(bytes, false);
-      if (this.#target.queued > HIGH_WATER) await this.#room();
+      if (this.#target.queued > HIGH_WATER || ++this.#parts === MOST_PARTS) await this.#room();
       if (this.#stopped) return;
     }
   }

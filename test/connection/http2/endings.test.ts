@@ -51,6 +51,29 @@ describe("a final answer that comes instead of 100 (Continue)", () => {
   });
 });
 
+describe("an upload of very many small parts", () => {
+  it("leaves the event loop its turns: parts do not pile up", async () => {
+    const bench = await Bench.open();
+    await bench.answered(h2.settings([4, 10_000_000]), h2.windowUpdate(0, 10_000_000));
+    const octet = Buffer.from("x");
+    let given = 0;
+    const source = {
+      length: undefined,
+      *open(): Generator<Buffer> {
+        for (; given < 300_000; given++) yield octet;
+      },
+    };
+    const sent = new Sent({ method: "PUT" }, { body: source });
+    bench.client.stall();
+    bench.connection.start(sent);
+    await settle();
+    assert.ok(given < 100_000, `${given} parts wait`);
+    bench.client.unstall();
+    while (sent.log.length === 0) await settle();
+    assert.equal(sent.sent, 300_000);
+  });
+});
+
 describe("a connection that is given up", () => {
   it("for want of an acknowledgement says so in GOAWAY", async () => {
     const bench = await Bench.open({ settled: false });
