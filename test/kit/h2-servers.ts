@@ -5,7 +5,8 @@
 
 import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Identity } from "./certificates.ts";
+import type { PoolManagerOptions } from "../../src/index.ts";
+import { type Identity, makeAuthority } from "./certificates.ts";
 import { commandOf, type Daemon, startDaemon } from "./daemon.ts";
 
 /** Content of `/small.txt`. */
@@ -318,7 +319,10 @@ const hypercorn = server(
     await send({"type": "http.response.body", "body": body})
 `,
     );
-    await writeFile(join(folder, "hypercorn.toml"), `h2_max_concurrent_streams = ${streams ?? 100}\n`);
+    await writeFile(
+      join(folder, "hypercorn.toml"),
+      `h2_max_concurrent_streams = ${streams ?? 100}\ngraceful_timeout = 1\n`,
+    );
     return [
       commandOf("hypercorn"),
       "--config",
@@ -365,4 +369,16 @@ export const H2_SERVERS: readonly H2Server[] = [
 /** The server of this name. */
 export function h2Server(name: string): H2Server {
   return H2_SERVERS.find((each) => each.name === name)!;
+}
+
+/** A server's certificate, and the options of a client that trusts it. */
+export async function identity(): Promise<{ cert: string; key: string; options: PoolManagerOptions }> {
+  const authority = await makeAuthority();
+  const tls = await authority.issue({ names: ["localhost"], ips: ["127.0.0.1"] });
+  return { ...tls, options: { http2: true, caCertData: authority.cert, retries: false } };
+}
+
+/** `BIG`, from a source. */
+export async function* pieces(): AsyncGenerator<Buffer> {
+  for (let at = 0; at < BIG.length; at += 50_000) yield BIG.subarray(at, at + 50_000);
 }

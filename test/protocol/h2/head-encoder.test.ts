@@ -9,7 +9,8 @@ import { type HeadFacts, listSize, requestFields } from "../../../src/protocol/h
 import { HeadEncoder } from "../../../src/protocol/h2/head-encoder.ts";
 import { Output } from "../../../src/protocol/h2/output.ts";
 import { SEED, seededRandom } from "../../kit/seed.ts";
-import { decodeBlock, generousDecoder, linesOf } from "./decoding.ts";
+import { asLines, decodeBlock, generousDecoder, linesOf } from "./decoding.ts";
+import { hpackCorpus } from "./material.ts";
 
 const DEFAULTS = { acceptEncoding: "gzip, deflate, br", userAgent: "urlpool/test" };
 
@@ -51,6 +52,31 @@ const PLAIN_LINES = (method: string, path: string): string =>
     "user-agent: urlpool/test",
     "",
   ].join("\r\n");
+
+describe("the field lists of the public corpus", () => {
+  const { lists, encoders } = hpackCorpus();
+  for (const [name, stories] of Object.entries(encoders)) {
+    it(`go there and back, with the table sizes of ${name}`, () => {
+      for (const cases of Object.values(stories)) {
+        const encoder = new FieldEncoder();
+        const decoder = generousDecoder();
+        for (const [, list, tableSize] of cases) {
+          if (tableSize !== undefined) encoder.allowTable(tableSize);
+          const out = new Output();
+          encoder.begin(out);
+          for (const [field, value] of lists[list]!) encoder.field(out, field, value);
+          const block = decodeBlock(decoder, out.bytes.subarray(0, out.length));
+          assert.equal(linesOf(block), asLines(lists[list]!));
+          assert.ok(decoder.table.size <= (tableSize ?? 4096));
+        }
+      }
+    });
+  }
+
+  it("are of 109 stories", () => {
+    assert.equal(Object.values(encoders).flatMap((stories) => Object.keys(stories)).length, 109);
+  });
+});
 
 describe("the encoder of request heads", () => {
   it("writes what its peer's decoder reads, the first time and from the table", () => {
