@@ -8,8 +8,8 @@ import * as h2 from "./h2-frames.ts";
 
 const PREFACE_SIZE = 24;
 
-/** Hears of the requests that have come: the stream's id, and its path. */
-export type OnRequest = (id: number, path: string) => void;
+/** Hears of the requests that have come: the stream's id, its path, and all its field lines. */
+export type OnRequest = (id: number, path: string, lines: string) => void;
 
 /** Says SETTINGS, acknowledges the client's, and tells `onRequest` of each HEADERS. Bodies and windows are not heeded. */
 export function serveFrames(socket: Duplex, onRequest: OnRequest): void {
@@ -30,7 +30,8 @@ export function serveFrames(socket: Duplex, onRequest: OnRequest): void {
     for (const { type, flags, id, payload } of frames) {
       if (type === 4 && (flags & 1) === 0) socket.write(h2.settingsAck());
       if (type !== 1) continue;
-      onRequest(id, /:path: (.*)\r\n/.exec(decoder.decode(payload, 0, payload.length).text)![1]!);
+      const { text } = decoder.decode(payload, 0, payload.length);
+      onRequest(id, /:path: (.*)\r\n/.exec(text)![1]!, text);
     }
   });
 }

@@ -33,7 +33,7 @@ const NONE: readonly string[] = [];
 /** How long a body waits for 100 (Continue), in ms. */
 const CONTINUE_PATIENCE = 1000;
 
-/** Parts that wait for a paused reader are joined up to this size: many small ones must not take more than the window. */
+/** Parts that wait for a paused reader fill memory of at least this size: they must not take more than the window. */
 const JOINED_PART = 16_384;
 
 /** One stream with its exchange. */
@@ -251,15 +251,13 @@ export class Http2Stream extends H2Stream implements Stream, BodyFacts, ReadWatc
 
   #keep(bytes: Buffer, start: number, end: number): void {
     this.#waiting ??= [];
-    const length = end - start;
     const last = this.#waiting.at(-1);
-    if (last !== undefined && this.#lastFilled + length <= last.length) {
-      this.#lastFilled += bytes.copy(last, this.#lastFilled, start, end);
-      return;
-    }
-    this.#trimLast();
-    const part = Buffer.allocUnsafe(Math.max(length, JOINED_PART));
-    this.#lastFilled = bytes.copy(part, 0, start, end);
+    const taken = last === undefined ? 0 : bytes.copy(last, this.#lastFilled, start, end);
+    this.#lastFilled += taken;
+    const from = start + taken;
+    if (from === end) return;
+    const part = Buffer.allocUnsafe(Math.max(end - from, JOINED_PART));
+    this.#lastFilled = bytes.copy(part, 0, from, end);
     this.#waiting.push(part);
   }
 

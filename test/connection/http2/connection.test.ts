@@ -225,6 +225,20 @@ describe("responses over HTTP/2", () => {
     assert.equal(slow.log.filter((event) => event === "body").length, 2);
   });
 
+  it("fill the memory in which they wait for a paused reader: it is no larger than the window", async () => {
+    const bench = await Bench.open();
+    const slow = new Sent({}, { collect: false });
+    slow.takes = false;
+    const stream = await bench.send(slow);
+    const frame = h2.data(1, "0123456789".repeat(900));
+    await bench.answered(h2.headers(1, [OK]), ...Array(100).fill(frame));
+    slow.takes = true;
+    stream.resume();
+    assert.equal(slow.streamed, "0123456789".repeat(90_000));
+    const parts = slow.log.filter((event) => event === "body").length;
+    assert.ok(parts <= 900_000 / 16_384 + 2, `${parts} parts`);
+  });
+
   it("may be held: the stream counts until it is released", async () => {
     const bench = await Bench.open({ maxStreams: 2 });
     const sent = new Sent({}, { parks: true });
