@@ -382,3 +382,24 @@ export async function identity(): Promise<{ cert: string; key: string; options: 
 export async function* pieces(): AsyncGenerator<Buffer> {
   for (let at = 0; at < BIG.length; at += 50_000) yield BIG.subarray(at, at + 50_000);
 }
+
+/** A server that is up, and what its clients need to know. */
+export interface RunningH2Server {
+  readonly daemon: Daemon;
+  /** `https://localhost:port`, without a slash at its end. */
+  readonly url: string;
+  readonly options: PoolManagerOptions;
+}
+
+/** Starts servers at once; by their names. */
+export async function startAll(
+  servers: readonly H2Server[],
+  settings: { streams?: number } = {},
+): Promise<ReadonlyMap<string, RunningH2Server>> {
+  const { options, ...tls } = await identity();
+  const start = async (server: H2Server): Promise<[string, RunningH2Server]> => {
+    const daemon = await server.start(tls, settings);
+    return [server.name, { daemon, url: `https://localhost:${daemon.ports[0]}`, options }];
+  };
+  return new Map(await Promise.all(servers.map(start)));
+}
