@@ -36,6 +36,20 @@ describe("an answer that has begun", () => {
   });
 });
 
+describe("a request that servers close their connections before", () => {
+  it("starts again twice, then says so: any method may go again", async () => {
+    const sent = new Sent({ method: "POST" }, { body: Buffer.from("body") });
+    for (const again of [true, true, false]) {
+      const bench = await Bench.open();
+      await bench.send(sent);
+      await bench.answered(h2.goAway(0, 0, "restarting"));
+      assert.deepEqual(bench.unsents, again ? [sent] : []);
+    }
+    assert.match(sent.error!.message, /before it processed the request: NO_ERROR \(0\), saying "restarting"/);
+    assert.deepEqual([sent.error!.processed, sent.error!.h2Code, sent.starts], [false, 0, 3]);
+  });
+});
+
 describe("a final answer that comes instead of 100 (Continue)", () => {
   it("keeps the body here, however long its own takes", async () => {
     const bench = await Bench.open();
