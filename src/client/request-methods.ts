@@ -1,5 +1,6 @@
 /** `request` and its two halves, over an `urlopen` that managers and pools each have (urllib3's `RequestMethods`). */
 
+import { discardGiven } from "../body/request/encode.ts";
 import { type Fields, multipartPayload } from "../body/request/multipart.ts";
 import { isEmptyFields } from "../body/request/shapes.ts";
 import { appendQuery, type QuerySource, urlencode } from "../body/request/urlencode.ts";
@@ -34,7 +35,7 @@ export abstract class RequestMethods {
     if (options === undefined && typeof method === "string" && typeof url === "string") {
       return this.urlopen(method === "GET" ? method : method.toUpperCase(), url, NO_OPTIONS);
     }
-    return this.#encoded(method, url, () => {
+    return this.#encoded(method, url, options ?? NO_OPTIONS, () => {
       const verb = upper(method);
       if (options === undefined || options === null) return this.urlopen(verb, urlText(url), NO_OPTIONS);
       checkOptionsObject(options, "a request");
@@ -50,7 +51,7 @@ export abstract class RequestMethods {
     url: UrlLike,
     options: RequestOptions = NO_OPTIONS,
   ): Promise<HTTPResponse> {
-    return this.#encoded(method, url, () => {
+    return this.#encoded(method, url, options, () => {
       const { fields, encodeMultipart, multipartBoundary } = options;
       if ((encodeMultipart ?? multipartBoundary ?? undefined) !== undefined) {
         throw new InvalidArgumentError(`encodeMultipart and multipartBoundary mean nothing for ${method}`);
@@ -68,7 +69,7 @@ export abstract class RequestMethods {
     url: UrlLike,
     options: RequestOptions = NO_OPTIONS,
   ): Promise<HTTPResponse> {
-    return this.#encoded(method, url, () => {
+    return this.#encoded(method, url, options, () => {
       const { fields, encodeMultipart, multipartBoundary } = options;
       if (encodeMultipart != null)
         checkOption("encodeMultipart", OPTION_RULES.encodeMultipart, encodeMultipart);
@@ -89,17 +90,31 @@ export abstract class RequestMethods {
   }
 
   /** What the caller got wrong becomes a rejection, like every other failure. */
-  #encoded(method: string, url: UrlLike, send: () => Promise<HTTPResponse>): Promise<HTTPResponse> {
+  #encoded(
+    method: string,
+    url: UrlLike,
+    options: RequestOptions,
+    send: () => Promise<HTTPResponse>,
+  ): Promise<HTTPResponse> {
     try {
       return send();
     } catch (error) {
-      return refuse(error, method, url);
+      return refuse(error, method, url, options);
     }
   }
 }
 
-/** Rejects with `error`, which came before anything was sent; one of ours says of which request. */
-export function refuse(error: unknown, method: string, url: UrlLike): Promise<never> {
+/**
+ * Rejects with `error`, which came before anything was sent; one of ours says of which request. Streams that the request
+ * was given are closed.
+ */
+export function refuse(
+  error: unknown,
+  method: string,
+  url: UrlLike,
+  { body, fields }: RequestOptions,
+): Promise<never> {
+  discardGiven(body, fields);
   if (error instanceof HTTPError) error.describe({ method, url: shownUrl(url) });
   addCallSite(error, refuse);
   return Promise.reject(error);

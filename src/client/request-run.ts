@@ -10,7 +10,8 @@
  */
 
 import { AsyncResource } from "node:async_hooks";
-import { sourceError } from "../connection/upload-source.ts";
+import type { Payload } from "../body/request/payload.ts";
+import { sourceError } from "../body/request/sources.ts";
 import type { Clock } from "../core/clock.ts";
 import { HTTPError } from "../core/errors.ts";
 import { ignore } from "../core/ignore.ts";
@@ -136,7 +137,7 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
     const isAsked = hasCallersCode(call) || "chosen" in hop || hop.pool.settings.asksCaller === true;
     this.callers = isAsked ? new AsyncResource("urlpool.request") : null;
     retries.budget?.recordRequest();
-    if (call.source !== null) this.#own(call.source);
+    this.#own(call.given);
     const guarded = signal !== null || deadline !== Number.POSITIVE_INFINITY;
     this.#guard = guarded ? new Guard(signal, deadline, router.shared.timers, this) : null;
   }
@@ -248,16 +249,18 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
     const { plan } = this;
     plan.made?.discard?.();
     const making = plan.call.makeBody!();
-    let made: Awaited<typeof making>;
+    let made: Payload;
     try {
       made = await this.#unlessStopped(making);
     } catch (error) {
-      making.then((late) => late.payload.discard?.(), ignore);
+      making.then((late) => late.discard?.(), ignore);
       throw error;
     }
-    plan.made = made.payload;
-    this.#own(made.source);
-    this.#makeRequest(withBody(plan.call, made.payload), plan.hop!);
+    if (made !== plan.call.given) {
+      plan.made = made;
+      this.#own(made);
+    }
+    this.#makeRequest(withBody(plan.call, made), plan.hop!);
   }
 
   /** The request of the next attempt, with the fields that the caller's hook gives it. */
@@ -307,11 +310,9 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
     tellResponse(settings, response, facts);
   }
 
-  /** A stream may fail at any time, read or not: its error ends the request, and never the process. */
-  #own(source: unknown): void {
-    const stream = source as { on?: unknown; destroy?: unknown };
-    if (typeof stream?.on !== "function" || typeof stream.destroy !== "function") return;
-    stream.on("error", (error: unknown) => this.stop(sourceError(error)));
+  /** What the body is to be read from may fail at any time: that ends the request. */
+  #own(body: Payload | null): void {
+    body?.watch?.((error) => this.stop(sourceError(error)));
   }
 
   /** The next attempt, under way. */
@@ -396,7 +397,7 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
     this.#ended = true;
     this.#current = null;
     this.#plan?.made?.discard?.();
-    this.#lastCall.body?.discard?.();
+    this.#call.given?.discard?.();
     this.#endGuard();
     this.#router.shared.end(this);
   }

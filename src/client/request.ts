@@ -1,10 +1,10 @@
 /** A call and a hop -> the request that goes on the wire; made once, sent by every attempt of the hop. */
 
 import { AsyncResource } from "node:async_hooks";
-import { encodeBody, type Payload } from "../body/request/encode.ts";
+import { encodeBody, measured, type Payload, payloadOf } from "../body/request/encode.ts";
+import { sourceError } from "../body/request/sources.ts";
 import type { BodyStream } from "../connection/upload-source.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
-import { ignore } from "../core/ignore.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type DefaultFields, isBodiless, type PlainFields, RequestHead } from "../protocol/request-head.ts";
 import type { UrlopenOptions } from "./options.ts";
@@ -17,22 +17,15 @@ const SLICE = 65_536;
 
 const NO_BYTES = new Uint8Array(0);
 
-/** A body that a function of the caller's has made. */
-export interface MadeBody {
-  readonly payload: Payload;
-  /** What the function gave. */
-  readonly source: unknown;
-}
-
 /** What the caller asked for; changes from hop to hop. */
 export interface RequestSpec {
   readonly method: string;
   readonly headers: HTTPHeaderDict | null;
   readonly body: Payload | null;
   /** Makes the body anew for each attempt; `null` where it is there. */
-  readonly makeBody: (() => Promise<MadeBody>) | null;
-  /** What the body is read from, as the caller gave it; `null` without one. */
-  readonly source: unknown;
+  readonly makeBody: (() => Promise<Payload>) | null;
+  /** The body as the caller gave it, its length maybe still unknown; `null` where there is none, or a function. */
+  readonly given: Payload | null;
   readonly settings: CallSettings;
 }
 
@@ -87,24 +80,28 @@ export function prepareCall(
   defaults: HeaderSource | null | undefined,
 ): RequestSpec {
   if (options === NO_OPTIONS && isEmpty(defaults)) {
-    return { method, headers: null, body: null, makeBody: null, source: null, settings: base };
+    return { method, headers: null, body: null, makeBody: null, given: null, settings: base };
   }
   const settings = inCallersContext(callSettings(base, options));
   const headers = fieldsOf(options.headers, defaults, settings.mergeHeaders);
   const { body: source, bodyPos } = options;
-  const call: RequestSpec = { method, headers, body: null, makeBody: null, source: null, settings };
+  const call: RequestSpec = { method, headers, body: null, makeBody: null, given: null, settings };
   if (source === undefined || source === null) return call;
   if (typeof source === "function") return { ...call, makeBody: () => madeBody(source, bodyPos) };
-  const payload = encodeBody(source, { bodyPos });
-  if (!(payload instanceof Promise)) return { ...withBody(call, payload), source };
-  // It may fail before the first attempt asks for it.
-  payload.catch(ignore);
-  return { ...call, source, makeBody: async () => ({ payload: await payload, source }) };
+  const given = payloadOf(source, { bodyPos });
+  const payload = measured(given);
+  if (payload instanceof Promise) return { ...call, given, makeBody: () => payload };
+  return { ...withBody(call, payload), given };
 }
 
-async function madeBody(make: () => unknown, bodyPos: number | null | undefined): Promise<MadeBody> {
-  const source = await make();
-  return { payload: await encodeBody(source, { bodyPos }), source };
+async function madeBody(make: () => unknown, bodyPos: number | null | undefined): Promise<Payload> {
+  let source: unknown;
+  try {
+    source = await make();
+  } catch (error) {
+    throw sourceError(error);
+  }
+  return encodeBody(source, { bodyPos });
 }
 
 const CALLBACKS = ["onInformational", "onUploadProgress", "onDownloadProgress"] as const;
@@ -208,7 +205,12 @@ function wireBody(body: Payload, head: RequestHead, watched: boolean): Uint8Arra
   if (bytes !== null && !(watched && (head.framing === "chunked" || bytes.length > SLICE))) return bytes;
   if (bytes !== null) return { length: bytes.length, open: () => slices(bytes) };
   const length = body.length ?? declaredLength(head) ?? undefined;
-  return { length, context: new AsyncResource("urlpool.body"), open: () => body.open() };
+  return {
+    length,
+    context: new AsyncResource("urlpool.body"),
+    open: () => body.open(),
+    watch: (onFailure) => body.watch?.(onFailure),
+  };
 }
 
 /** The length that the caller gave; `null` without one. */

@@ -7,11 +7,10 @@
  */
 
 import type { AsyncResource } from "node:async_hooks";
+import type { BodyPart } from "../body/request/payload.ts";
+import { readerOf, type SourceReader, sourceError } from "../body/request/sources.ts";
 import { RequestBodyError } from "../core/errors.ts";
 import { ignore } from "../core/ignore.ts";
-
-/** A part of a body, as its source gives it. */
-export type UploadPart = string | Uint8Array | ArrayBuffer;
 
 /** A body that is read while it is sent. */
 export interface BodyStream {
@@ -19,21 +18,15 @@ export interface BodyStream {
   readonly length: number | undefined;
   /** In which its code runs, whoever sends it; `null` where none of it is the caller's. */
   readonly context?: AsyncResource | null;
-  open(): AsyncIterable<UploadPart> | Iterable<UploadPart>;
+  open(): AsyncIterable<BodyPart> | Iterable<BodyPart>;
+  /** As a payload's: what it has still to open may fail too. */
+  watch?(onFailure: (error: unknown) => void): void;
 }
 
 /** A larger part is sent in slices, in bytes: each one that the server takes shows that the upload moves. */
 const SLICE = 131_072;
 
-type Pulled = IteratorResult<UploadPart>;
-type Parts = AsyncIterator<UploadPart> | Iterator<UploadPart>;
-
-/** What Node's and the web's streams have, as far as it is needed. */
-interface StreamLike {
-  on?: (event: "error", listener: (error: unknown) => void) => unknown;
-  destroy?: () => unknown;
-  getReader?: () => { read(): Promise<Pulled>; cancel(): Promise<void>; closed: Promise<unknown> };
-}
+type Pulled = IteratorResult<BodyPart>;
 
 /** One source being read. */
 export class UploadSource {
@@ -41,7 +34,7 @@ export class UploadSource {
   given: number = 0;
   readonly #declared: number | undefined;
   readonly #context: AsyncResource | null;
-  readonly #parts: Parts;
+  readonly #parts: SourceReader;
   readonly #next: () => Promise<Pulled> | Pulled;
   #rest: Buffer | null = null;
   #over = false;
@@ -50,11 +43,11 @@ export class UploadSource {
   constructor(stream: BodyStream, onFailure: (error: RequestBodyError) => void) {
     this.#declared = stream.length;
     this.#context = stream.context ?? null;
-    this.#parts = this.#run(() =>
-      partsOf(stream.open(), (error) => {
-        if (!this.#over) onFailure(sourceError(error));
-      }),
-    );
+    const failed = (error: unknown): void => {
+      if (!this.#over) onFailure(sourceError(error));
+    };
+    stream.watch?.(failed);
+    this.#parts = this.#run(() => readerOf(stream.open(), failed));
     this.#next = () => this.#parts.next();
   }
 
@@ -113,33 +106,7 @@ export class UploadSource {
 
 const WRITING = { phase: "write" } as const;
 
-/** `cause` as the error of a source. */
-export function sourceError(cause: unknown): RequestBodyError {
-  if (cause instanceof RequestBodyError) return cause;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return new RequestBodyError(`The source of the body failed: ${text}`, { cause, ...WRITING });
-}
-
-/** Streams are closed by their own means: their iterators' `return` waits for a part that may never come. */
-function partsOf(
-  source: (AsyncIterable<UploadPart> | Iterable<UploadPart>) & StreamLike,
-  onError: (error: unknown) => void,
-): Parts {
-  if (typeof source.getReader === "function") {
-    const reader = source.getReader();
-    reader.closed.catch(onError);
-    return { next: () => reader.read(), return: () => reader.cancel() as Promise<never> };
-  }
-  const parts = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  if (typeof source.destroy !== "function") return parts;
-  source.on?.("error", onError);
-  return {
-    next: () => parts.next() as Promise<Pulled>,
-    return: () => source.destroy!() as Promise<never>,
-  };
-}
-
-function toBytes(part: UploadPart): Buffer {
+function toBytes(part: BodyPart): Buffer {
   if (typeof part === "string") return Buffer.from(part);
   if (part instanceof ArrayBuffer) return Buffer.from(part);
   if (ArrayBuffer.isView(part)) return Buffer.from(part.buffer, part.byteOffset, part.byteLength);

@@ -171,7 +171,7 @@ export class PoolManager extends RequestMethods {
       this.#learn(text, parsed);
       return this.#send(found, method, destinationTo(found, parsed), options);
     } catch (error) {
-      return refuse(error, method, url);
+      return refuse(error, method, url, options);
     }
   }
 

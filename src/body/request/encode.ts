@@ -3,12 +3,20 @@
  * Lengths are known for strings, bytes, `Blob`, `URLSearchParams`, `FormData` and file handles; all else goes in chunks.
  */
 
-import { InvalidArgumentError } from "../../core/errors.ts";
-import { formDataPayload } from "./multipart.ts";
+import { HTTPError, InvalidArgumentError } from "../../core/errors.ts";
+import { ignore } from "../../core/ignore.ts";
+import { dataOf, formDataPayload } from "./multipart.ts";
 import { PartsPayload } from "./parts.ts";
 import type { BodyPart, Payload } from "./payload.ts";
 import { bytesOf, isBlob, isBytes, isFileHandle, isFormData, isSearchParams, kindOf } from "./shapes.ts";
-import { blobPayload, FilePayload, IterablePayload, isLegacyForm, LegacyFormPayload } from "./sources.ts";
+import {
+  blobPayload,
+  FilePayload,
+  IterablePayload,
+  isLegacyForm,
+  LegacyFormPayload,
+  sourceError,
+} from "./sources.ts";
 
 export type { BodyPart, Payload } from "./payload.ts";
 
@@ -24,21 +32,46 @@ const FORM_TYPE = "application/x-www-form-urlencoded;charset=UTF-8";
  * A promise that nobody waits for is no unhandled rejection.
  */
 export function encodeBody(body: unknown, options: EncodeOptions = {}): Payload | Promise<Payload> {
-  const payload = payloadOf(body, options);
+  return measured(payloadOf(body, options));
+}
+
+/** `payload` once its length is known. */
+export function measured(payload: Payload): Payload | Promise<Payload> {
   if (payload.measure === undefined || (payload instanceof PartsPayload && !payload.measurable))
     return payload;
-  const measured = payload.measure().then(
+  const measuring = payload.measure().then(
     () => payload,
     (error) => {
       payload.discard?.();
-      throw error;
+      throw error instanceof HTTPError ? error : sourceError(error);
     },
   );
-  measured.catch(() => {});
-  return measured;
+  measuring.catch(ignore);
+  return measuring;
 }
 
-function payloadOf(body: unknown, options: EncodeOptions): Payload {
+/** Closes what a request was given that was refused before it had a payload. What others read is left to them. */
+export function discardGiven(body: unknown, fields: unknown): void {
+  discardSource(body);
+  if (typeof fields !== "object" || fields === null) return;
+  try {
+    for (const source of dataOf(fields)) discardSource(source);
+  } catch {
+    // A list of the caller's own that cannot be walked.
+  }
+}
+
+function discardSource(source: unknown): void {
+  if (typeof source !== "object") return;
+  try {
+    payloadOf(source, {}).discard?.();
+  } catch {
+    // It cannot be sent: there is nothing to close.
+  }
+}
+
+/** The payload of `body`, its length maybe still unknown. Throws as `encodeBody` does. */
+export function payloadOf(body: unknown, options: EncodeOptions): Payload {
   if (typeof body === "string") return whole(Buffer.from(body), null);
   if (isBytes(body)) return whole(bytesOf(body), null);
   if (isSearchParams(body)) return whole(Buffer.from(body.toString()), FORM_TYPE);

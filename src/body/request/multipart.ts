@@ -89,6 +89,16 @@ function* multipartParts(fields: Fields, boundary: string): Generator<FormPart> 
   yield Buffer.from(`--${boundary}--\r\n`);
 }
 
+/** What the fields of a form are to be read from, whether or not the form can be made. */
+export function* dataOf(fields: object): Generator<unknown> {
+  const items = Symbol.iterator in fields ? (fields as Iterable<unknown>) : Object.entries(fields);
+  for (const item of items) {
+    const value: unknown = item instanceof RequestField ? item.data : (item as readonly unknown[])?.[1];
+    if (Array.isArray(value)) yield* value;
+    else yield (value as { data?: unknown } | undefined)?.data ?? value;
+  }
+}
+
 function* requestFields(fields: Fields): Generator<RequestField> {
   for (const item of fieldItems(fields)) {
     if (item instanceof RequestField) {

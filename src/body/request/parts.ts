@@ -1,5 +1,6 @@
 /** The parts of a form, sent one after the other without being joined in memory. */
 
+import { ignore } from "../../core/ignore.ts";
 import type { BodyPart, Payload } from "./payload.ts";
 import { readerOf, type SourceReader } from "./sources.ts";
 
@@ -15,6 +16,7 @@ export class PartsPayload implements Payload {
   readonly #parts: readonly FormPart[];
   #joined: Buffer | null = null;
   #opened = false;
+  #onFailure: (error: unknown) => void = ignore;
 
   constructor(parts: readonly FormPart[], contentType: string) {
     this.#parts = parts;
@@ -51,7 +53,12 @@ export class PartsPayload implements Payload {
 
   open(): AsyncIterable<BodyPart> {
     this.#opened = true;
-    return new PartsReader(this.#parts);
+    return new PartsReader(this.#parts, (error) => this.#onFailure(error));
+  }
+
+  watch(onFailure: (error: unknown) => void): void {
+    this.#onFailure = onFailure;
+    for (const part of this.#payloads) part.watch?.(onFailure);
   }
 
   discard(): void {
@@ -66,11 +73,14 @@ export class PartsPayload implements Payload {
 /** Reads one part after the other. Broken off, it closes the one that is being read at once, and those still to come. */
 class PartsReader implements AsyncIterableIterator<BodyPart> {
   readonly #parts: readonly FormPart[];
+  readonly #onFailure: (error: unknown) => void;
   #at = 0;
   #reader: SourceReader | null = null;
 
-  constructor(parts: readonly FormPart[]) {
+  /** `onFailure` is told of what the part that is being read fails with, also while nobody asks for its next bytes. */
+  constructor(parts: readonly FormPart[], onFailure: (error: unknown) => void) {
     this.#parts = parts;
+    this.#onFailure = onFailure;
   }
 
   [Symbol.asyncIterator](): this {
@@ -87,13 +97,21 @@ class PartsReader implements AsyncIterableIterator<BodyPart> {
       const part = this.#parts[this.#at++];
       if (part === undefined) return { done: true, value: undefined };
       if (Buffer.isBuffer(part)) return { done: false, value: part };
-      this.#reader = readerOf(part.open());
+      this.#read(part);
     }
   }
 
+  #read(part: Payload): void {
+    const reader = readerOf(part.open(), (error) => {
+      if (this.#reader === reader) this.#onFailure(error);
+    });
+    this.#reader = reader;
+  }
+
   async return(): Promise<IteratorResult<BodyPart, undefined>> {
-    this.#reader?.return?.();
+    const reader = this.#reader;
     this.#reader = null;
+    reader?.return?.();
     // Each part knows whether it was opened.
     discardAll(this.#parts.slice(this.#at).filter(isPayload));
     this.#at = this.#parts.length;

@@ -22,4 +22,6 @@ export interface Payload {
   measure?(): Promise<void>;
   /** Closes what it would be read from, if it was never opened and never will be. */
   discard?(): void;
+  /** `onFailure` is told, in place of who was before, when what it will be read from fails though nobody reads it yet. */
+  watch?(onFailure: (error: unknown) => void): void;
 }

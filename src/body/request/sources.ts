@@ -4,12 +4,12 @@
  *  1. A file is read from positions of its own: it stays open, and its position stays where it is.
  *  2. A stream or iterator can be read once. One that was read, or is being read, is refused at the call: an empty upload
  *     is worse than an error.
- *  3. A stream is listened to from the moment it is given: what breaks it before it is read is thrown when it is.
+ *  3. A stream is owned from the moment it is given: it is locked, and what breaks it is told at once, read or not.
  */
 
 import { stat } from "node:fs/promises";
 import { PassThrough, Readable } from "node:stream";
-import { InvalidArgumentError, UnrewindableBodyError } from "../../core/errors.ts";
+import { InvalidArgumentError, RequestBodyError, UnrewindableBodyError } from "../../core/errors.ts";
 import { ignore } from "../../core/ignore.ts";
 import { type BodyPart, LARGE_PART, type Payload } from "./payload.ts";
 import {
@@ -21,6 +21,14 @@ import {
 } from "./shapes.ts";
 
 type Source = AsyncIterable<BodyPart> | Iterable<BodyPart>;
+
+/** What a web stream is read with. */
+interface WebReader {
+  readonly closed: Promise<unknown>;
+  read(): Promise<IteratorResult<BodyPart>>;
+  cancel(): Promise<void>;
+  releaseLock(): void;
+}
 
 /** Bytes read from a file at a time. */
 const FILE_READ = 262_144;
@@ -96,12 +104,16 @@ export class IterablePayload implements Payload {
   length: number | undefined;
   readonly #source: Source;
   readonly #reusable: boolean;
+  /** Opened or discarded. */
   #opened = false;
+  /** Locks a web stream until it is opened. */
+  #lock: WebReader | null = null;
+  #onFailure: (error: unknown) => void = ignore;
 
   /** Throws `InvalidArgumentError` for a source that was read already; `name` says whose it is. */
   constructor(source: Source, name: string, contentType: string | null = null, length?: number | undefined) {
     refuseSpent(source, name);
-    if (isNodeStream(source)) source.on("error", ignore);
+    if (isNodeStream(source)) source.on("error", this.#failed);
     this.#source = source;
     this.contentType = contentType;
     this.length = length;
@@ -119,16 +131,36 @@ export class IterablePayload implements Payload {
         phase: "write",
       });
     }
-    this.#opened = true;
+    this.#hand();
     if (isOneShot(this.#source)) taken.add(this.#source);
     return this.#source;
   }
 
+  watch(onFailure: (error: unknown) => void): void {
+    if (this.#opened) return;
+    this.#onFailure = onFailure;
+    const source: object = this.#source;
+    if (isNodeStream(source) && source.errored) onFailure(source.errored);
+    if (this.#lock !== null || !isWebStream(source)) return;
+    this.#lock = source.getReader() as WebReader;
+    this.#lock.closed.catch(this.#failed);
+  }
+
   discard(): void {
     if (this.#opened) return;
-    this.#opened = true;
+    this.#hand();
     closeSource(this.#source);
   }
+
+  /** From now on its failures are told to whoever reads it, or to nobody. */
+  #hand(): void {
+    this.#opened = true;
+    this.#lock?.releaseLock();
+  }
+
+  readonly #failed = (error: unknown): void => {
+    if (!this.#opened) this.#onFailure(error);
+  };
 }
 
 /** What `fs.createReadStream` gives, as a part of a form: as long as the file is when it is measured. */
@@ -221,18 +253,20 @@ function isOneShot(source: object): boolean {
 /** One source being read; `return` closes it at once, though a `next` be under way. */
 export type SourceReader = Pick<AsyncIterator<BodyPart> | Iterator<BodyPart>, "next" | "return">;
 
-/** Reads `source`. Streams are closed by means of their own: the `return` of their iterators waits for a pending part. */
-export function readerOf(source: Source): SourceReader {
+/**
+ * Reads `source`. Streams are closed by means of their own: the `return` of their iterators waits for a pending part.
+ * `onFailure` is told what a stream fails with, also while no part is asked for.
+ */
+export function readerOf(source: Source, onFailure: (error: unknown) => void): SourceReader {
   if (isWebStream(source)) {
-    const reader = source.getReader() as {
-      read(): Promise<IteratorResult<BodyPart>>;
-      cancel(): Promise<never>;
-    };
-    return { next: () => reader.read(), return: () => quiet(reader.cancel()) };
+    const reader = source.getReader() as WebReader;
+    reader.closed.catch(onFailure);
+    return { next: () => reader.read(), return: () => quiet(reader.cancel()) as Promise<never> };
   }
   const parts = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  const { destroy } = source as { destroy?: () => unknown };
+  const { destroy, on } = source as Partial<Pick<NodeStreamLike, "destroy" | "on">>;
   if (typeof destroy !== "function") return parts;
+  on?.call(source, "error", onFailure);
   return {
     next: () => parts.next() as Promise<IteratorResult<BodyPart>>,
     return: () => destroy.call(source) as Promise<never>,
@@ -244,13 +278,23 @@ function quiet<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-/** Closes a source that was never read: a Node stream, a web stream, or a generator. */
+/** Closes a source that was never read: a Node stream, a web stream, or a generator. What that throws is not heard. */
 function closeSource(body: object): void {
-  const source = body as { destroy?(): unknown; cancel?(): Promise<void>; return?(): unknown };
-  if (typeof source.destroy === "function") source.destroy();
-  else if (typeof source.cancel === "function") source.cancel().catch(ignore);
-  else {
-    const closing = source.return?.();
+  const source = body as { destroy?(): unknown; cancel?(): unknown; return?(): unknown };
+  try {
+    const closing =
+      typeof source.destroy === "function"
+        ? source.destroy()
+        : (source.cancel ?? source.return)?.call(source);
     if (closing instanceof Promise) closing.catch(ignore);
+  } catch {
+    // It was told; what it makes of that is its own affair.
   }
+}
+
+/** `cause` as the error of a source. */
+export function sourceError(cause: unknown): RequestBodyError {
+  if (cause instanceof RequestBodyError) return cause;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new RequestBodyError(`The source of the body failed: ${text}`, { cause, phase: "write" });
 }

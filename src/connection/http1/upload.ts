@@ -8,8 +8,9 @@
 
 import type { Socket } from "node:net";
 import { LARGE_PART } from "../../body/request/payload.ts";
+import { sourceError } from "../../body/request/sources.ts";
 import type { RequestBodyError } from "../../core/errors.ts";
-import { type BodyStream, sourceError, UploadSource } from "../upload-source.ts";
+import { type BodyStream, UploadSource } from "../upload-source.ts";
 
 /** Who is told how it goes. */
 export interface UploadObserver {

@@ -1,7 +1,8 @@
 /** Sends a streamed request body over one HTTP/2 stream, as fast as its windows and the socket take it. */
 
+import { sourceError } from "../../body/request/sources.ts";
 import type { RequestBodyError } from "../../core/errors.ts";
-import { type BodyStream, sourceError, UploadSource } from "../upload-source.ts";
+import { type BodyStream, UploadSource } from "../upload-source.ts";
 
 /** Where the body goes. */
 export interface UploadTarget {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { describe, it } from "node:test";
+import type { BodyPart } from "../../../src/body/request/payload.ts";
 import { Upload } from "../../../src/connection/http1/upload.ts";
-import type { UploadPart } from "../../../src/connection/upload-source.ts";
 
-type Parts = AsyncIterable<UploadPart> | Iterable<UploadPart>;
+type Parts = AsyncIterable<BodyPart> | Iterable<BodyPart>;
 
 /** What reached the socket: one entry for each system call. */
 async function upload(parts: Parts, length?: number): Promise<{ calls: Buffer[][]; ended: Promise<void> }> {
