@@ -131,10 +131,13 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
   }
 
   #retireConnections(): void {
-    for (const { value: member } of this.connections) {
-      member.connection.retire();
-      if (member.state !== "dead") this.#settle(member);
-    }
+    for (const { value: member } of this.connections) this.#retireMember(member);
+  }
+
+  /** It takes no more exchanges, and closes after the last one. */
+  #retireMember(member: PooledConnection): void {
+    member.connection.retire();
+    if (member.state !== "dead") this.#settle(member);
   }
 
   /** Finds or opens connections for the waiters that nothing promised will serve. */
@@ -283,7 +286,10 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
 
   /** A connection that can take an exchange now. One without exchanges is no use to those that want none that was idle. */
   #takeFree(waiter: Waiter): PooledConnection | null {
-    if (this.#shared.last !== null) return this.#shared.last;
+    for (let member = this.#shared.last; member !== null; member = this.#shared.last) {
+      if (!member.aged) return member;
+      this.#retireMember(member);
+    }
     if (waiter.fresh) return null;
     for (let member = this.#idle.last; member !== null; member = this.#idle.last) {
       if (!member.stale()) return member;

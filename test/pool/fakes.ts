@@ -46,18 +46,21 @@ export class FakeConnection implements Connection, PollEntry {
   keepAliveHint: number | null = null;
   referenced = true;
   flushed = true;
+  /** Time of day since when it has had nothing to do. */
+  idleSince: number;
   readonly #request: DialRequest;
-  readonly #barrier: PollBarrier;
+  readonly #world: World;
   #capacity: number;
   #resting = false;
   #polled = true;
   #held: FakeExchange | null = null;
 
-  constructor(request: DialRequest, barrier: PollBarrier, bornAt: number, capacity: number) {
+  constructor(request: DialRequest, world: World, capacity: number) {
     this.#request = request;
-    this.#barrier = barrier;
+    this.#world = world;
     this.#capacity = capacity;
-    this.bornAt = bornAt;
+    this.bornAt = world.clock.now();
+    this.idleSince = world.clock.wallNow();
     this.protocol = capacity > 1 ? "h2" : "http/1.1";
     this.info = { id: ++FakeConnection.count, protocol: this.protocol, route: "fake:1", address: null };
   }
@@ -84,7 +87,7 @@ export class FakeConnection implements Connection, PollEntry {
     if (this.#polled || this.open > 1) fake.onStart();
     else {
       this.#held = fake;
-      this.#barrier.add(this);
+      this.#world.barrier.add(this);
     }
     return { pause() {}, resume() {}, release() {}, cancel: () => this.cancel() };
   }
@@ -97,20 +100,25 @@ export class FakeConnection implements Connection, PollEntry {
       return;
     }
     this.#held = null;
-    this.open--;
+    this.#end();
     this.#resting = this.#capacity === 1;
     this.#request.owner.capacityChanged();
   }
 
   /** An exchange ends well. */
   finish(): void {
-    this.open--;
+    this.#end();
     if (this.#capacity === 1) {
       this.#resting = true;
-      this.#barrier.add(this);
+      this.#world.barrier.add(this);
     }
     if (this.retiring && this.open === 0) this.close();
     else this.#request.owner.capacityChanged();
+  }
+
+  #end(): void {
+    this.open--;
+    this.idleSince = this.#world.clock.wallNow();
   }
 
   onPoll(): void {
@@ -119,9 +127,10 @@ export class FakeConnection implements Connection, PollEntry {
       const held = this.#held;
       this.#held = null;
       held.onStart();
-    } else if (!this.flushed) this.#barrier.add(this);
+    } else if (!this.flushed) this.#world.barrier.add(this);
     else if (this.#resting) {
       this.#resting = false;
+      this.idleSince = this.#world.clock.wallNow();
       this.#polled = true;
       this.#request.owner.capacityChanged();
       this.#polled = false;
@@ -166,9 +175,9 @@ export class FakeDial implements DialHandle {
 
   /** `capacity`: exchanges at a time, above 1 for HTTP/2. */
   succeed(capacity = 1): FakeConnection {
-    const { clock, barrier, dials, connections } = this.#world;
+    const { dials, connections } = this.#world;
     dials.splice(dials.indexOf(this), 1);
-    const connection = new FakeConnection(this.request, barrier, clock.now(), capacity);
+    const connection = new FakeConnection(this.request, this.#world, capacity);
     connection.referenced = this.referenced;
     connections.push(connection);
     this.request.connected(connection);
@@ -199,6 +208,12 @@ export class FakeDial implements DialHandle {
   }
 }
 
+/** Who watches a ticket. */
+export interface TicketObserver {
+  onGranted(ticket: FakeTicket, connection: FakeConnection): void;
+  onUnsent(ticket: FakeTicket): void;
+}
+
 /** A waiter, and the exchange that it starts; `connection` is set once that is on the wire. */
 export class FakeTicket extends Waiter implements FakeExchange {
   static count = 0;
@@ -211,8 +226,8 @@ export class FakeTicket extends Waiter implements FakeExchange {
   connection: FakeConnection | null = null;
   error: Error | null = null;
   settled = 0;
-  /** It was given a connection that died before it was on the wire. */
-  requeued = false;
+  /** Told before it takes a connection, and when that has died before it was on the wire. */
+  observer: TicketObserver | null = null;
 
   constructor(poolTimeout: number = Number.POSITIVE_INFINITY, connectTimeout: number = 1000) {
     super();
@@ -221,6 +236,7 @@ export class FakeTicket extends Waiter implements FakeExchange {
   }
 
   granted(connection: Connection): void {
+    this.observer?.onGranted(this, connection as FakeConnection);
     this.leased = connection as FakeConnection;
     connection.start(this as unknown as Exchange);
   }
@@ -237,7 +253,7 @@ export class FakeTicket extends Waiter implements FakeExchange {
 
   onUnsent(): void {
     this.leased = null;
-    this.requeued = true;
+    this.observer?.onUnsent(this);
   }
 
   /** Gives up, wherever it is: what an attempt does that is stopped. */

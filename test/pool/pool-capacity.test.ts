@@ -80,6 +80,20 @@ describe("how many exchanges an HTTP/2 connection takes", () => {
     pool.destroy();
   });
 
+  it("is none once the connection is too old, though an exchange goes on", () => {
+    const world = new World();
+    const pool = world.pool({ expected: 10, connectionMaxAge: 100 });
+    const [first] = askMany(world, pool, 1);
+    const old = world.dials[0]!.succeed(10);
+    world.clock.advance(200);
+    world.ask(pool);
+    assert.equal(old.open, 1, "the second one stays away from it");
+    assert.equal(world.dials.length, 1);
+    first!.connection!.finish();
+    assert.equal(old.alive, false);
+    pool.destroy();
+  });
+
   it("is one over HTTP/1.1, whatever becomes free", () => {
     const world = new World();
     const learned: number[] = [];
