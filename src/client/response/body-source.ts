@@ -275,8 +275,9 @@ export class BodySource {
     this.#untold = false;
     this.#touched = true;
     this.#letGo();
+    const decoding = this.coded && !this.#wasRead;
     this.read();
-    if (this.ended && this.#empty) return;
+    if (this.ended && this.#empty && !decoding) return;
     this.#clear();
     if (this.#state !== "failed") this.#state = this.ended ? "dropped" : "draining";
     this.#wakeReader();

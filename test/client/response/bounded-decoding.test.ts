@@ -66,6 +66,26 @@ describe("a body that has come whole, and is still being decoded", () => {
     });
   }
 
+  const GIVEN_UP: Record<string, (response: HTTPResponse) => unknown> = {
+    "close()": (response) => response.close(),
+    "releaseConn()": (response) => response.releaseConn(),
+    "drainConn()": (response) => response.drainConn(),
+  };
+  for (const [how, giveUp] of Object.entries(GIVEN_UP)) {
+    it(`was decoded to its end although ${how} was called during the read`, async () => {
+      await using origin = await startHttp(() => ({ body: BOMB, headers: HEADERS }));
+      const response = await get(origin.url, {});
+      await response.read(10);
+      assert.equal(manager.stats().pools[0]!.busy, 0, "all has come");
+      const reading = response.read();
+      reading.catch(() => {});
+      await new Promise((resolve) => setImmediate(resolve));
+      await giveUp(response);
+      await assert.rejects(reading, { code: "ERR_URLPOOL_BODY_USED" });
+      manager.clear();
+    });
+  }
+
   it("keeps no listener on its signal once it was read, or given up", async () => {
     await using origin = await startHttp(() => ({
       body: gzipSync("x"),
