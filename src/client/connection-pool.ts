@@ -156,15 +156,15 @@ export class HTTPConnectionPool extends RequestMethods {
    * Makes a request for a path, or for a URL of this pool's own host.
    * Rejects with `HostChangedError` for another host, `ClosedPoolError` after `close`.
    */
-  urlopen(method: string, url: UrlLike, given?: UrlopenOptions | null): Promise<HTTPResponse> {
-    const options = given ?? NO_OPTIONS;
+  urlopen(method: string, url: UrlLike, options?: UrlopenOptions | null): Promise<HTTPResponse> {
+    const given = options ?? NO_OPTIONS;
     try {
       const text = urlText(url);
       if (this.#closed) throw new ClosedPoolError(`${this}: Pool is closed.`, { phase: "pool" });
-      const call = this.prepare(method, options, this.headers);
+      const call = this.prepare(method, given, this.headers);
       return runRequest(call, this.#firstHop(text, call.settings), this.#router(call.settings));
     } catch (error) {
-      return refuse(error, method, isPath(url) ? `${this.scheme}://${this.#hostField}${url}` : url, options);
+      return refuse(error, method, isPath(url) ? `${this.scheme}://${this.#hostField}${url}` : url, given);
     }
   }
 

@@ -122,7 +122,10 @@ export const OPTION_RULES: { readonly [Name in OptionName]: OptionRule } = {
   ),
   h2MaxStreams: rule("pool", "http", atLeast(1), { default: 1000 }),
   pingInterval: rule("pool", "http", WAIT, { default: 0, none: 0 }),
-  dnsCache: rule("pool", "http", { wanted: "a DnsCache", fits: (value) => hasMethods(value, "get", "set") }),
+  dnsCache: rule("pool", "http", {
+    wanted: "a DnsCache",
+    fits: (value) => hasMethods(value, "get", "set", "forget"),
+  }),
   addressFilter: rule("pool", "http", FUNCTION),
   clock: rule("pool", null, {
     wanted: "a clock such as fakeClock() gives",
@@ -141,7 +144,11 @@ export const OPTION_RULES: { readonly [Name in OptionName]: OptionRule } = {
   }),
   proxyHeaders: rule("pool", "http", FIELDS),
   proxyConfig: rule("pool", "http", OBJECT),
-  socksOptions: rule("pool", "http", { ...OBJECT, secret: true }),
+  socksOptions: rule("pool", "http", {
+    wanted: "an object with socksVersion (4 or 5), proxyHost and proxyPort",
+    fits: isSocksOptions,
+    secret: true,
+  }),
   redirect: rule("pool+call", "http", FLAG, { default: true }),
   deadline: rule("pool+call", "http", DURATION),
   signal: rule("pool+call", "http", {
@@ -307,6 +314,12 @@ function isSourceAddress(value: unknown): boolean {
   return (
     typeof address === "string" && address !== "" && (port === undefined || port === null || isPort(port))
   );
+}
+
+function isSocksOptions(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { socksVersion, proxyHost, proxyPort } = value as Record<string, unknown>;
+  return (socksVersion === 4 || socksVersion === 5) && NAME.fits(proxyHost) && isPort(proxyPort);
 }
 
 function isBytesOrText(value: unknown): boolean {

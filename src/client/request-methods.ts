@@ -147,9 +147,21 @@ function encodeJson(options: RequestOptions, headers: HeaderSource | null | unde
       "request got values for both 'body' and 'json' parameters which are mutually exclusive",
     );
   }
-  const body = JSON.stringify(json) as string | undefined;
-  if (body === undefined) throw new InvalidArgumentError("'json' must be a value that JSON can express");
+  const body = jsonText(json);
   return { ...rest, body, headers: withType(rest.headers ?? headers, "application/json") };
+}
+
+function jsonText(json: unknown): string {
+  let text: string | undefined;
+  let cause: unknown;
+  try {
+    text = JSON.stringify(json) as string | undefined;
+  } catch (error) {
+    cause = error;
+  }
+  if (text !== undefined) return text;
+  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  throw new InvalidArgumentError(`'json' must be a value that JSON can express${why}`, { cause });
 }
 
 /** The body in the form in which it is sent: callers never see it. */

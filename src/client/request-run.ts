@@ -286,7 +286,9 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
     const { plan } = this;
     const { url, call } = plan;
     const cookies = cookiesFor(jar, url, siteContext(this.#hop.url, url, call.method));
-    plan.cookies = typeof cookies === "string" ? cookies : await this.#unlessStopped(cookies);
+    const given = cookies instanceof Promise ? await this.#unlessStopped(cookies) : cookies;
+    // A jar of somebody's own may give nothing for none.
+    plan.cookies = String(given ?? "");
   }
 
   /** The caller's jar and hook see each answer. */

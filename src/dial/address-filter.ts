@@ -5,6 +5,7 @@
 
 import { BlockList } from "node:net";
 import { AddressBlockedError } from "../core/errors.ts";
+import { ignore } from "../core/ignore.ts";
 import { formatIPv4, packIP } from "../core/ip-address.ts";
 import type { Address } from "./resolve.ts";
 
@@ -106,13 +107,18 @@ export function allowedAddresses(
   if (!filter) return addresses;
   const names = addresses.map(({ address }) => address).join(", ");
   try {
-    // Strictly `true`: what an async function returns would let everything pass.
-    const allowed = addresses.filter(({ address, family }) => filter(address, family) === true);
+    const allowed = addresses.filter(({ address, family }) => isTrue(filter(address, family)));
     if (allowed.length > 0) return allowed;
     return blocked(`addressFilter refuses every address of '${host}': ${names}`);
   } catch (cause) {
     return blocked(`addressFilter failed for an address of '${host}': ${names}`, { cause });
   }
+}
+
+/** Strictly: what an async function returns would let everything pass. */
+function isTrue(answer: unknown): boolean {
+  if (answer instanceof Promise) answer.catch(ignore);
+  return answer === true;
 }
 
 function blocked(message: string, options: { cause?: unknown } = {}): AddressBlockedError {

@@ -162,9 +162,11 @@ class SharedLookup {
 
   start(lookup: LookupFunction, family: number): void {
     try {
-      lookup(this.#host, { all: true, family }, (error, found) => {
+      const given: unknown = lookup(this.#host, { all: true, family }, (error, found) => {
         this.#end(error ? failed(error) : outcomeOf(found, family));
       });
+      // An asynchronous function may fail before it calls back.
+      if (given instanceof Promise) given.catch((error: unknown) => this.#end(failed(error)));
     } catch (error) {
       this.#end(failed(error));
     }

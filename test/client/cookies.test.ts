@@ -213,6 +213,14 @@ describe("a jar that cannot be asked", () => {
     });
   });
 
+  it("has no cookies where it gives nothing", async () => {
+    for (const none of [undefined, null, Promise.resolve(undefined)]) {
+      const jar = { getCookieString: () => none as never, setCookie: () => {} };
+      await using manager = new PoolManager({ cookieJar: jar });
+      assert.equal((await manager.request("GET", origin.url)).status, 200);
+    }
+  });
+
   it("is refused at the call if it is none", () => {
     assert.throws(() => new PoolManager({ cookieJar: {} as never }), /cookieJar/);
   });

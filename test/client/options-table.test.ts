@@ -8,6 +8,7 @@ import {
   DnsCache,
   defaultKeyNormalizer,
   HTTPConnectionPool,
+  type HTTPError,
   HTTPPoolKey,
   InvalidArgumentError,
   NameResolutionError,
@@ -40,7 +41,7 @@ const WRONG: Partial<Record<OptionName, readonly unknown[]>> = {
   http2: ["yes", 1, "prior"],
   h2MaxStreams: [0, 1.5, "5", true],
   pingInterval: [-1, "5", true],
-  dnsCache: [5, {}, new Map([["a", 1]]).keys()],
+  dnsCache: [5, {}, new Map([["a", 1]])],
   addressFilter: [5, "x", {}],
   connect: [5, "x", {}],
   clock: [5, "x", {}, Date, { now: () => 0 }],
@@ -57,7 +58,14 @@ const WRONG: Partial<Record<OptionName, readonly unknown[]>> = {
   proxy: [5, true],
   proxyHeaders: [5, "Proxy-Authorization: s3cr3t"],
   proxyConfig: [5, "x", { tls: 5 }, { tls: { caCerts: 5 } }],
-  socksOptions: [5, "s3cr3t"],
+  socksOptions: [
+    5,
+    "s3cr3t",
+    {},
+    { socksVersion: 6, proxyHost: "p", proxyPort: 1 },
+    { socksVersion: 5, proxyPort: 1 },
+    { socksVersion: 5, proxyHost: "p", proxyPort: "1" },
+  ],
   certReqs: ["CERT_MAYBE", 5, true],
   caCerts: [5, "", {}],
   caCertDir: [5, ""],
@@ -180,6 +188,40 @@ describe("every option of a wrong type is refused at the call or the constructor
         lookup: (_host, _options, done) => setImmediate(done, null, found as never),
       });
       await assert.rejects(manager.request("GET", "http://name.test/"), NameResolutionError, String(found));
+    }
+  });
+
+  it("a lookup that is asynchronous and fails rejects the request, and ends no process", async () => {
+    const boom = new Error("boom");
+    using manager = new PoolManager({ lookup: () => Promise.reject(boom), retries: false });
+    await assert.rejects(manager.request("GET", "http://h.test/"), (error: HTTPError) => {
+      assert.equal(error.code, "ERR_URLPOOL_NAME_RESOLUTION");
+      assert.equal(error.cause, boom);
+      return true;
+    });
+  });
+
+  it("a name for SOCKS that the protocol cannot carry is refused, given as a pool's option too", async () => {
+    const socksOptions = {
+      socksVersion: 5,
+      proxyHost: "p.test",
+      proxyPort: 1080,
+      rdns: true,
+      password: "p",
+    } as const;
+    using manager = new PoolManager({ socksOptions: { ...socksOptions, username: "n".repeat(256) } });
+    await assert.rejects(manager.request("GET", "http://h.test/"), /user name .* at most 255 bytes, not 256/);
+  });
+
+  it("json is what JSON can express", async () => {
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    using manager = new PoolManager();
+    for (const json of [() => {}, 1n, circular]) {
+      await assert.rejects(manager.request("POST", "http://h.test/", { json }), {
+        name: "InvalidArgumentError",
+        message: /^POST http:\/\/h.test\/: |^'json' must be/,
+      });
     }
   });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isIPv6 } from "node:net";
 import { test } from "node:test";
-import { blockPrivateAddresses } from "../../src/dial/address-filter.ts";
+import { allowedAddresses, blockPrivateAddresses } from "../../src/dial/address-filter.ts";
 
 const PUBLIC = [
   "1.1.1.1",
@@ -112,4 +112,13 @@ test("what the caller says of the family does not matter", () => {
   assert.equal(blockPrivateAddresses("127.0.0.1", 6), false);
   assert.equal(blockPrivateAddresses("8.8.8.8", 6), true);
   assert.equal(blockPrivateAddresses("::1", 4), false);
+});
+
+test("an asynchronous filter lets nothing pass, and its failure ends no process", async () => {
+  const address = { address: "8.8.8.8", family: 4 } as const;
+  for (const answer of [() => Promise.resolve(true), () => Promise.reject(new Error("late"))]) {
+    const allowed = allowedAddresses([address], "h.test", answer as never);
+    assert.equal((allowed as Error).name, "AddressBlockedError");
+  }
+  await new Promise((resolve) => setImmediate(resolve));
 });
