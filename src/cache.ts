@@ -1,10 +1,11 @@
 /** The entry `urlpool/cache`. */
 
-export { type CacheBase, Cached, cached, cacheStatus } from "./addons/cache/cached.ts";
+export { Cached, cached, cacheStatus } from "./addons/cache/cached.ts";
 export { FileStore, type FileStoreOptions } from "./addons/cache/file-store.ts";
 export { MemoryStore, type MemoryStoreOptions } from "./addons/cache/memory-store.ts";
 export type { CacheEntry, CacheMeta, CacheStore, FieldPairs } from "./addons/cache/meta.ts";
 export type {
+  CacheBase,
   CacheCallOptions,
   CachedRequestOptions,
   CachedUrlopenOptions,

@@ -1,11 +1,11 @@
 /** The public names of urlpool. */
 
 export {
-  type AgentBase,
   type AgentRequestOptions,
   PoolAgent,
   type PoolAgentConstructor,
 } from "./adapters/agent/pool-agent.ts";
+export type { AgentBase } from "./adapters/agent/request-options.ts";
 export type { SocketCallback } from "./adapters/agent/socket-request.ts";
 export type { Fetch, FetchBase, FetchOptions } from "./adapters/fetch/create-fetch.ts";
 export { type CredentialsEncoding, type MakeHeadersOptions, makeHeaders } from "./body/make-headers.ts";

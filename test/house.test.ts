@@ -27,6 +27,10 @@ for (const [name, rule] of Object.entries(RULES)) {
   });
 }
 
+test("no files of one floor import each other in a ring", () => {
+  assert.deepEqual(rules.cycleBreaches(sources), []);
+});
+
 test("the package has no runtime dependencies but optional peers, and no side effects", () => {
   for (const kind of ["dependencies", "optionalDependencies", "bundleDependencies"]) {
     assert.equal(manifest[kind], undefined, kind);

@@ -2,6 +2,7 @@
 
 import type { Clock } from "../core/clock.ts";
 import {
+  type ErrorResponse,
   HTTPError,
   InvalidArgumentError,
   LocationParseError,
@@ -11,7 +12,6 @@ import {
   URLSchemeUnknown,
 } from "../core/errors.ts";
 import type { Url } from "../core/url.ts";
-import type { HTTPResponse } from "./response/response.ts";
 
 /** Of the body of an answer that is an error so much is read, and waited for. */
 const MOST_BYTES = 1_048_576;
@@ -20,8 +20,14 @@ const MOST_TIME = 1_000;
 /** Most frames of functions of our own between a failure and the caller's. */
 const OWN_FRAMES = 10;
 
+/** A response that may not have been read. */
+interface Answer extends ErrorResponse {
+  preloadAtMost(bytes: number): Promise<void>;
+  releaseConn(): void;
+}
+
 /** The error that `response` has led to gets it, with its body; other errors give it up. */
-export async function keepAnswer(error: unknown, response: HTTPResponse, clock: Clock): Promise<void> {
+export async function keepAnswer(error: unknown, response: Answer, clock: Clock): Promise<void> {
   const reason = error instanceof MaxRetryError ? error.reason : error;
   if (reason instanceof ResponseError) {
     const timer = clock.setTimer(() => response.releaseConn(), MOST_TIME);

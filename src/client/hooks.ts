@@ -1,7 +1,6 @@
 /** What the caller's hooks see of each try of a request: `onRequest` before it is sent, `onResponse` when its head has come. */
 
 import { HTTPHeaderDict } from "../core/headers.ts";
-import type { CallSettings } from "./settings.ts";
 
 /** A try of a request that is about to be sent. */
 export interface AttemptRequest {
@@ -40,7 +39,7 @@ export type AttemptFacts = Omit<AttemptRequest, "headers">;
 
 /** The fields of a try, after the caller's `onRequest` has seen them; `headers` are not modified. */
 export function fieldsAfterHook(
-  { onRequest }: CallSettings,
+  { onRequest }: { readonly onRequest: OnRequest | null },
   headers: HTTPHeaderDict | null,
   facts: AttemptFacts,
 ): HTTPHeaderDict | null {
@@ -52,7 +51,7 @@ export function fieldsAfterHook(
 
 /** Shows the caller's `onResponse` the head of an answer. */
 export function tellResponse(
-  { onResponse }: CallSettings,
+  { onResponse }: { readonly onResponse: OnResponse | null },
   { status, headers }: Pick<AttemptResponse, "status" | "headers">,
   facts: AttemptFacts,
 ): void {

@@ -56,6 +56,28 @@ for (const [path, line, allowed] of times) {
   });
 }
 
+test("rings within a floor are found, over types and three files too", () => {
+  const file = (path: string, ...targets: string[]): rules.SourceFile => ({
+    path,
+    text: targets.map((target) => `import type { A } from "${target}";`).join("\n"),
+  });
+  const ring = [
+    file("client/a.ts", "./b.ts"),
+    file("client/b.ts", "./response/c.ts"),
+    file("client/response/c.ts", "../a.ts"),
+  ];
+  assert.deepEqual(rules.cycleBreaches(ring), [
+    "client/a.ts -> client/b.ts -> client/response/c.ts -> client/a.ts",
+  ]);
+  // What an adapter takes from the root file, which has it of the manager that offers the adapter, is no ring.
+  const stairs = [
+    file("adapters/a.ts", "../index.ts", "./b.ts"),
+    file("adapters/b.ts"),
+    file("index.ts", "./adapters/a.ts"),
+  ];
+  assert.deepEqual(rules.cycleBreaches(stairs), []);
+});
+
 test("any is found as a type, not as a word or a method", () => {
   const breaches = (text: string): number => rules.anyBreaches({ path: "core/a.ts", text }).length;
   for (const text of ["let a: any;", "a as any", "Map<string, any>", "x: any[]", "<any>a", "type A = any;"]) {

@@ -99,6 +99,27 @@ export function lengthBreaches({ path, text }: SourceFile): string[] {
   return lines > MOST_LINES ? [`${path}: ${lines} lines, at most ${MOST_LINES}`] : [];
 }
 
+/** Rings of files of one floor that import each other, types included: none can be read, or moved, alone. */
+export function cycleBreaches(files: readonly SourceFile[]): string[] {
+  const paths = new Set(files.map(({ path }) => path));
+  const imports = new Map(
+    files.map(({ path, text }) => {
+      const targets = importedModules(text).map((specifier) => resolvePath(path, specifier));
+      return [path, targets.filter((to) => paths.has(to) && floorOf(to) === floorOf(path))] as const;
+    }),
+  );
+  const done = new Set<string>();
+  const breaches: string[] = [];
+  function visit(path: string, way: readonly string[]): void {
+    if (way.includes(path)) breaches.push([...way.slice(way.indexOf(path)), path].join(" -> "));
+    if (way.includes(path) || done.has(path)) return;
+    for (const target of imports.get(path)!) visit(target, [...way, path]);
+    done.add(path);
+  }
+  for (const path of paths) visit(path, []);
+  return breaches;
+}
+
 /** Exported declarations without a doc comment directly above; overloads and merged names need only the first. */
 export function docBreaches(file: SourceFile): string[] {
   const declaration =

@@ -14,8 +14,9 @@ import type { Socket } from "node:net";
 import type { HTTPConnectionPool } from "../../client/connection-pool.ts";
 import type { ProxyFunction, ProxyUrl } from "../../client/proxy.ts";
 import type { WireConnection } from "../../dial/wire.ts";
-import type { PoolKwargs, PoolManagerOptions, PoolOverrides } from "../../index.ts";
+import type { PoolManagerOptions, PoolOverrides } from "../../index.ts";
 import {
+  type AgentBase,
   mayBeForwarded,
   originOf,
   poolOptions,
@@ -25,19 +26,6 @@ import {
 } from "./request-options.ts";
 import { failRequest, type SocketCallback, SocketRequest, SocketWaiter } from "./socket-request.ts";
 import { TlsContexts } from "./tls-context.ts";
-
-/** What an agent takes its sockets from: a manager. */
-export interface AgentBase {
-  readonly connectionPoolKw: PoolKwargs;
-  /** As `connectionFromHost`, for an origin such as `http://a.test:81`. */
-  connectionFromOrigin(origin: string): HTTPConnectionPool;
-  connectionFromHost(
-    host: string,
-    port?: number | null,
-    scheme?: string | null,
-    poolKwargs?: PoolOverrides | null,
-  ): HTTPConnectionPool;
-}
 
 /** The options that `node:http` passes to an agent. */
 export type AgentRequestOptions = Readonly<Record<string, unknown>>;

@@ -8,11 +8,23 @@ import type { HTTPConnectionPool } from "../../client/connection-pool.ts";
 import type { ProxyConfig } from "../../client/proxy.ts";
 import { InvalidArgumentError } from "../../core/errors.ts";
 import { HTTPHeaderDict } from "../../core/headers.ts";
-import type { PoolOverrides } from "../../index.ts";
-import type { AgentBase } from "./pool-agent.ts";
+import type { PoolKwargs, PoolOverrides } from "../../index.ts";
 import type { TlsContexts } from "./tls-context.ts";
 
 type Options = Readonly<Record<string, unknown>>;
+
+/** What an agent takes its sockets from: a manager. */
+export interface AgentBase {
+  readonly connectionPoolKw: PoolKwargs;
+  /** As `connectionFromHost`, for an origin such as `http://a.test:81`. */
+  connectionFromOrigin(origin: string): HTTPConnectionPool;
+  connectionFromHost(
+    host: string,
+    port?: number | null,
+    scheme?: string | null,
+    poolKwargs?: PoolOverrides | null,
+  ): HTTPConnectionPool;
+}
 
 /** Options that change what goes over the wire, and that a pool has nothing for. */
 const UNKNOWN = [

@@ -22,6 +22,7 @@ import { RecordedResponse } from "../recorded-response.ts";
 import { MemoryStore } from "./memory-store.ts";
 import type { CacheEntry, CacheMeta, CacheStore } from "./meta.ts";
 import type {
+  CacheBase,
   CachedRequestOptions,
   CachedUrlopenOptions,
   CacheMode,
@@ -31,17 +32,6 @@ import type {
 import * as policy from "./policy.ts";
 import { followed } from "./redirects.ts";
 import { TolerantStore } from "./tolerant-store.ts";
-
-/** What a cache is put in front of: a manager, a pool, or what stands in for one. */
-export interface CacheBase {
-  headers?: HeaderSource | null | undefined;
-  readonly connectionPoolKw?: PoolManager["connectionPoolKw"] | undefined;
-  /** Tells the age of responses. Default: the platform's. */
-  readonly clock?: { wallNow(): number } | undefined;
-  /** Of a pool, which takes paths for URLs. */
-  readonly origin?: string | undefined;
-  urlopen(method: string, url: string, options?: CachedUrlopenOptions): Promise<HTTPResponse>;
-}
 
 /** One request through the cache. */
 interface Lookup {

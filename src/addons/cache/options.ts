@@ -1,6 +1,6 @@
 /** The options of a cache and of requests through it. */
 
-import type { RequestOptions, UrlopenOptions } from "../../index.ts";
+import type { HeaderSource, HTTPResponse, PoolManager, RequestOptions, UrlopenOptions } from "../../index.ts";
 import type { CacheStore } from "./meta.ts";
 
 /** What became of a request (the words of RFC 9211 where it has them). */
@@ -33,3 +33,14 @@ export interface CacheCallOptions {
 export type CachedUrlopenOptions = UrlopenOptions & CacheCallOptions;
 /** Options of `request` through a cache. */
 export type CachedRequestOptions = RequestOptions & CacheCallOptions;
+
+/** What a cache is put in front of: a manager, a pool, or what stands in for one. */
+export interface CacheBase {
+  headers?: HeaderSource | null | undefined;
+  readonly connectionPoolKw?: PoolManager["connectionPoolKw"] | undefined;
+  /** Tells the age of responses. Default: the platform's. */
+  readonly clock?: { wallNow(): number } | undefined;
+  /** Of a pool, which takes paths for URLs. */
+  readonly origin?: string | undefined;
+  urlopen(method: string, url: string, options?: CachedUrlopenOptions): Promise<HTTPResponse>;
+}

@@ -1,8 +1,7 @@
 /** Redirects in front of a cache: each hop is a request of its own, so that its response is kept under its own URL. */
 
 import { HTTPHeaderDict, type HTTPResponse, Retry } from "../../index.ts";
-import type { CacheBase } from "./cached.ts";
-import type { CachedUrlopenOptions } from "./options.ts";
+import type { CacheBase, CachedUrlopenOptions } from "./options.ts";
 
 type Open = (method: string, url: string, options: CachedUrlopenOptions) => Promise<HTTPResponse>;
 
