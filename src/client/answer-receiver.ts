@@ -71,7 +71,7 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
   collect: boolean;
   into: Buffer | null = null;
   readTimeout: number = 0;
-  /** Who waited for it, and hears of it. */
+  /** The waiter that it belongs to, in case it has to wait again. */
   readonly waiter: ReceiverOwner;
   /** The body of a streamed answer, once its head has come. */
   source: BodySource | null = null;
@@ -205,7 +205,7 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     this.#complete(parts);
   }
 
-  /** The rest of the body is of no use; its connection is, if little is left. */
+  /** Nobody needs the rest of the body. The connection is kept if little is left of it. */
   onUndecodable(error: HTTPError): void {
     const response = this.#response;
     this.#response = null;
@@ -241,7 +241,7 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     this.#decoder = new CollectingDecoder(codings, options, this, this.waiter.clock);
   }
 
-  /** What is undone here. Transfer codings lie outside the content codings, and are not the caller's to keep. */
+  /** The codings to decode. Transfer codings always are: they belong to the connection, not to the caller. */
   #undone({ content, transfer }: Codings): readonly string[] {
     return this.#settings.decodeContent ? [...content, ...transfer] : transfer;
   }
@@ -289,7 +289,7 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
     return this.#settings.into?.hold(parts) ?? join(parts);
   }
 
-  /** The body is of no use; its connection is, if little of the body is left. */
+  /** Nobody needs the body. The connection is kept if little of the body is left. */
   #refuse(error: unknown, length: number | null): void {
     this.collect = false;
     this.#response = null;
@@ -338,7 +338,7 @@ export class AnswerReceiver implements PooledExchange, CollectingObserver {
   }
 }
 
-/** Codings that cannot be undone matter only to who wants them undone. */
+/** An unknown coding is an error only where the body is to be decoded. */
 function codingsOf(
   head: ResponseHead,
   response: HTTPResponse,

@@ -38,9 +38,9 @@ export interface Settler {
 export interface AttemptContext {
   /** Number of the request in this process. */
   readonly id: number;
-  /** Stack of the call, if somebody debugs. */
+  /** Stack of the call, with `NODE_DEBUG=urlpool`. */
   readonly calledAt: string | null;
-  /** In which functions of the caller's run; `null` where there are none. */
+  /** The asynchronous context for functions of the caller; `null` where there are none. */
   readonly callers: AsyncResource | null;
   readonly clock: Clock;
   /** Whether the caller will most likely not get this answer, but that of another attempt. */

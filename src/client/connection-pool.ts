@@ -40,7 +40,7 @@ import { type Plan, planRoute } from "./route.ts";
 import { type CallSettings, checkPoolOptions, poolSettings } from "./settings.ts";
 import { SharedResources } from "./shared-resources.ts";
 
-/** What a manager is to the pools that it makes. */
+/** What a pool gets from the manager that made it. */
 export interface PoolOwner {
   readonly shared: SharedResources;
   /** Finds the pools of redirects. */
@@ -225,14 +225,14 @@ export class HTTPConnectionPool extends RequestMethods {
     return `${this.constructor.name}(host='${this.host}', port=${this.port})`;
   }
 
-  /** @internal Keeps no connection any more, but serves whoever still comes: the manager has dropped it. */
+  /** @internal The manager has dropped it: it still serves requests, but keeps no connection. */
   retire(): void {
     this.#pool.retire();
     this.#wires?.retire();
     this.#shared.sweep();
   }
 
-  /** @internal As `retire`, for good: no connection outlives the answers that it brings. */
+  /** @internal As `retire`, for good: each connection closes with the last answer that it brings. */
   dismiss(): void {
     this.#pool.dismiss();
     this.#wires?.dismiss();

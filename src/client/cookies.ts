@@ -2,7 +2,8 @@
  * Cookies: a jar of somebody's own, such as tough-cookie's, is asked for each try and told of each answer.
  *
  *  1. The jar is asked for the URL of each hop, after the rules of redirects; what it knows by then counts.
- *  2. Its cookies and the caller's own go in one field; of one name the caller's counts. Nothing to say: no field.
+ *  2. Its cookies and the caller's own go in one field; the caller's cookie wins over one of the same name. Without cookies
+ *     there is no field.
  *  3. Every answer's Set-Cookie fields go to the jar: redirects, statuses that are retried, 401.
  *  4. What the jar refuses is traced, and fails no request. A jar that cannot be asked does.
  */
@@ -13,7 +14,7 @@ import { trace } from "../core/trace.ts";
 /** In which relation a request stands to what caused it, as tough-cookie has it. */
 export type SameSiteContext = "strict" | "lax" | "none";
 
-/** What is said to a jar besides the URL. */
+/** What a jar is told besides the URL. */
 export interface CookieJarOptions {
   sameSiteContext?: SameSiteContext;
   ignoreError?: boolean;

@@ -13,7 +13,7 @@ import {
 } from "../core/errors.ts";
 import type { Url } from "../core/url.ts";
 
-/** Of the body of an answer that is an error so much is read, and waited for. */
+/** Limits for reading the body of an answer that became an error: bytes, and ms. */
 const MOST_BYTES = 1_048_576;
 const MOST_TIME = 1_000;
 

@@ -110,7 +110,7 @@ export class RequestPlan {
       if (redirect && isRedirectStatus(status)) return isRedirect(status, locationOf(response));
       return this.#asksForRetry(response);
     } catch {
-      // It fails when it is asked in earnest.
+      // The decision itself will fail, and report why.
       return false;
     }
   }

@@ -102,7 +102,7 @@ class RequestRun implements ListMember, AttemptContext, Settler, Stoppable {
   readonly #startedAt: number;
   /** What the caller asked for. */
   readonly #call: RequestSpec;
-  /** Where he wants it to go first. */
+  /** Where it goes first. */
   readonly #hop: Destination | PendingDestination;
   /** Most requests need none: see `plan`. */
   #plan: RequestPlan | null = null;

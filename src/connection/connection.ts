@@ -91,7 +91,7 @@ export interface ConnectionSetup {
   readonly tls: number | null;
 }
 
-/** What is said of a connection to whoever used it; outlives it. */
+/** Facts about a connection, for its users; they outlive it. */
 export interface ConnectionInfo {
   /** Counts the connections of the process. */
   readonly id: number;

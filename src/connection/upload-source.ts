@@ -16,7 +16,7 @@ import { ignore } from "../core/ignore.ts";
 export interface BodyStream {
   /** Declared length in bytes; `undefined` where it is not known. */
   readonly length: number | undefined;
-  /** In which its code runs, whoever sends it; `null` where none of it is the caller's. */
+  /** The asynchronous context for the caller's code that makes it; `null` where there is none. */
   readonly context?: AsyncResource | null;
   open(): AsyncIterable<BodyPart> | Iterable<BodyPart>;
   /** As a payload's: what it has still to open may fail too. */

@@ -420,7 +420,7 @@ export class PoolManager extends RequestMethods {
     if (LOOK_UPS.some((name) => this[name] !== PoolManager.prototype[name])) return;
     if (this.#keyFnByScheme[scheme] !== keyFnByScheme[scheme]) return;
     if (!Object.values(this.#connectionPoolKw).every(isStable)) return;
-    // Who chooses anew for every request must be asked.
+    // A proxy function chooses for each request.
     if (typeof this.#connectionPoolKw.proxy === "function") return;
     const context = requestContext(this.#connectionPoolKw, host, port, scheme, null);
     this.#origins.add({ prefix, context, key: this.#key({ ...context }) });

@@ -103,7 +103,7 @@ export function kindOf(error: Error): FailureKind {
   // A proxy that was not reached has not seen the request.
   const origin = error instanceof ProxyError ? error.cause : error;
   if (origin instanceof ConnectTimeoutError) return "connect";
-  // The server says that it has not processed the request: as good as never sent.
+  // The server says that it has not processed the request: it counts as never sent.
   if ((error as { processed?: boolean | undefined }).processed === false) return "connect";
   if (error instanceof ReadTimeoutError || error instanceof ProtocolError) return "read";
   // What was sent counts, not what broke: a server may be at work on it although TLS failed later.

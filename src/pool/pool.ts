@@ -284,7 +284,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     return !this.#retired && others < maxsize && !budget.contended;
   }
 
-  /** A connection that can take an exchange now. One without exchanges is no use to those that want none that was idle. */
+  /** A connection that can take an exchange now. A `fresh` waiter takes none that was idle. */
   #takeFree(waiter: Waiter): PooledConnection | null {
     for (let member = this.#shared.last; member !== null; member = this.#shared.last) {
       if (!member.aged) return member;
@@ -395,7 +395,7 @@ export class Pool implements BudgetMember, ConnectionPlace, DialOwner, LineOwner
     if (this.#retired) dial.close();
   }
 
-  /** Whether another dial may begin. What is idle now is not wanted by those who wait: it makes room. */
+  /** Whether another dial may begin. An idle connection that no waiter takes is closed to make room. */
   #makeRoom(): boolean {
     const { maxsize, block } = this.settings;
     if (block && this.size >= maxsize) this.#idle.first?.close();

@@ -33,7 +33,7 @@ export abstract class Waiter implements ListMember {
   abstract get poolTimeout(): number;
   /** Longest wait for a new connection that is being made, in ms. */
   abstract get connectTimeout(): number;
-  /** In which functions of the caller's run that a dial for it calls; `null` where it calls none. */
+  /** The asynchronous context for functions of the caller that a dial calls; `null` where it calls none. */
   get dialContext(): AsyncResource | null {
     return null;
   }

@@ -38,7 +38,7 @@ export interface ReaderOptions {
   readonly enforceContentLength?: boolean;
   /** Method and URL, for errors. */
   readonly facts?: ErrorFacts;
-  /** Stack of the call that made the request, if somebody debugs. */
+  /** Stack of the call that made the request, with `NODE_DEBUG=urlpool`. */
   readonly calledAt?: string | null;
 }
 

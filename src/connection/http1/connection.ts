@@ -169,7 +169,7 @@ export class Http1Connection
     this.#proceed(true);
   }
 
-  /** Nothing has been sent of an exchange that is held: the connection is as good as before. */
+  /** Nothing of a held exchange was sent: the connection stays usable. */
   cancel(error?: HTTPError): void {
     if (this.#write !== "held" || !this.#alive) {
       if (error === undefined) this.close();

@@ -336,7 +336,7 @@ export class Http2Connection implements Connection, EventsHost, ByteReceiver, Po
     this.#schedule();
   }
 
-  /** A head that HTTP/2 cannot send: the connection is as good as before. Its exchange has not got its stream yet. */
+  /** A head that HTTP/2 cannot send: the connection stays usable. The exchange has no stream yet. */
   #refuse(stream: Http2Stream, error: unknown): void {
     const failure = toHttpError(error);
     queueMicrotask(() => {

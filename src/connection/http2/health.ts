@@ -25,7 +25,7 @@ export interface Patient {
   readonly isBusy: boolean;
   readonly isAcknowledged: boolean;
   ping(): void;
-  /** It is of no use: it ends with its last stream. */
+  /** It takes no new streams, and ends with the last one. */
   retire(): void;
   /** It is dead; `code` is for GOAWAY. */
   given(error: HTTPError, code: number): void;
