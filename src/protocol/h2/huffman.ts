@@ -3,7 +3,8 @@
  *
  * The code is canonical, so the lengths of its 257 words are all there is to know. Decoding takes whole octets: a state
  * is a node of the code's tree, and one table entry for each state and octet holds the next state and the at most two
- * symbols that end in it. The table is built on first use.
+ * symbols that end in it. A state's entries are made when it is met first: few states are ever met, and to make all at
+ * once costs megabytes, most of them for the engine's compiler.
  */
 
 /** Word lengths of the symbols 0-255 and EOS, in bits. */
@@ -29,7 +30,8 @@ interface Code {
 }
 
 interface Decoder {
-  /** By state and octet. */
+  readonly tree: Int16Array;
+  /** By state and octet; 0 for what was not made yet: the root is never reached but by a symbol. */
   readonly entries: Uint32Array;
   /** 1 for the states in which a string may end: at most 7 bits of EOS have been read. */
   readonly mayEnd: Uint8Array;
@@ -50,12 +52,16 @@ export function decodeHuffman(
   at: number,
 ): number {
   decoder ??= buildDecoder();
-  const { entries } = decoder;
+  const { entries, tree } = decoder;
   let state = 0;
   let seen = 0;
   let to = at;
   for (let from = start; from < end; from++) {
-    const entry = entries[(state << 8) | source[from]!]!;
+    let entry = entries[(state << 8) | source[from]!]!;
+    if (entry === 0) {
+      makeEntries(tree, entries, state);
+      entry = entries[(state << 8) | source[from]!]!;
+    }
     seen |= entry;
     target[to] = entry >>> 8;
     target[to + 1] = entry >>> 16;
@@ -132,20 +138,20 @@ function buildTree({ words, lengths }: Code): Int16Array {
   return children;
 }
 
-/** Two steps of four bits each make one of eight: no word is shorter than five, so each step ends one at most. */
 function buildDecoder(): Decoder {
   code ??= buildCode();
   const tree = buildTree(code);
-  const steps = Uint32Array.from({ length: 256 * 16 }, (_unused, index) =>
-    fourBits(tree, index >>> 4, index & 15),
-  );
-  const entries = new Uint32Array(256 * 256);
-  for (let index = 0; index < entries.length; index++) {
-    const first = steps[((index >>> 8) << 4) | ((index >>> 4) & 15)]!;
-    const second = steps[((first & 255) << 4) | (index & 15)]!;
-    entries[index] = join(first, second);
+  return { tree, entries: new Uint32Array(256 * 256), mayEnd: endStates(tree) };
+}
+
+/** Two steps of four bits each make one of eight: no word is shorter than five, so each step ends one at most. */
+function makeEntries(tree: Int16Array, entries: Uint32Array, state: number): void {
+  for (let high = 0; high < 16; high++) {
+    const first = fourBits(tree, state, high);
+    for (let low = 0; low < 16; low++) {
+      entries[(state << 8) | (high << 4) | low] = join(first, fourBits(tree, first & 255, low));
+    }
   }
-  return { entries, mayEnd: endStates(tree) };
 }
 
 function fourBits(tree: Int16Array, state: number, bits: number): number {
