@@ -75,6 +75,16 @@ function reject(url: string, error: unknown): void {
   if (trace.cookieRejected.hasSubscribers) trace.cookieRejected.publish({ url, error });
 }
 
+/** `jar` for a request that another one, of `first`, has led to, where that is unknown to who makes it. */
+export function jarForHop(jar: CookieJarLike, first: string, url: string, method: string): CookieJarLike {
+  const sameSiteContext = siteContext(first, url, method);
+  if (sameSiteContext === "strict") return jar;
+  return {
+    getCookieString: (to, options) => jar.getCookieString(to, { ...options, sameSiteContext }),
+    setCookie: (cookie, from, options) => jar.setCookie(cookie, from, { ...options, sameSiteContext }),
+  };
+}
+
 /** `headers` with the jar's cookies beside the caller's own. */
 export function withCookies(headers: HTTPHeaderDict | null, cookies: string): HTTPHeaderDict | null {
   if (cookies === "") return headers;

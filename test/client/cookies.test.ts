@@ -198,6 +198,37 @@ for (const [name, make] of [
   });
 }
 
+describe("a redirect to another site", () => {
+  for (const method of ["GET", "POST"]) {
+    it(`tells the jar so, by fetch as by request: ${method}`, async () => {
+      await using origin = await startHttp(({ target }) =>
+        target === "/end"
+          ? { headers: { "Set-Cookie": "a=1" }, body: "end" }
+          : { status: 307, headers: { Location: `http://localhost:${origin.port}/end` } },
+      );
+      const seen: unknown[] = [];
+      for (const own of [false, true]) {
+        const jar = new Jar();
+        await using manager = new PoolManager(own ? {} : { cookieJar: jar });
+        const fetch = createFetch(manager, own ? { cookieJar: jar } : {});
+        await (await fetch(`${origin.url}/start`, { method })).text();
+        seen.push(jar.said);
+      }
+      const jar = new Jar();
+      await using manager = new PoolManager({ cookieJar: jar });
+      await manager.request(method, `${origin.url}/start`);
+      const context = { sameSiteContext: method === "GET" ? "lax" : "none" };
+      const end = `http://localhost:${origin.port}/end`;
+      assert.deepEqual(jar.said, [
+        ["get", `${origin.url}/start`, { sameSiteContext: "strict" }],
+        ["get", end, context],
+        ["a=1", end, { ignoreError: true, ...context }],
+      ]);
+      assert.deepEqual(seen, [jar.said, jar.said]);
+    });
+  }
+});
+
 describe("a jar that cannot be asked", () => {
   it("fails the request with its own error", async () => {
     const jar = { getCookieString: () => Promise.reject(new Error("store down")), setCookie: () => {} };

@@ -30,6 +30,7 @@ const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   addons: [],
   adapters: [
     "client/connection-pool.ts",
+    "client/cookies.ts",
     "client/options.ts",
     "client/proxy.ts",
     "client/response/response.ts",

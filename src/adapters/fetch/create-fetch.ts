@@ -1,5 +1,6 @@
 /** `fetch` over a manager: the semantics of the WHATWG standard as Node has them, with urlpool's pools underneath. */
 
+import { jarForHop } from "../../client/cookies.ts";
 import type { UrlopenOptions } from "../../client/options.ts";
 import type { HTTPResponse } from "../../client/response/response.ts";
 import { MaxRetryError } from "../../core/errors.ts";
@@ -27,8 +28,8 @@ export interface FetchBase {
   urlopen(method: string, url: string, options?: UrlopenOptions): Promise<HTTPResponse>;
   /** Whether it understands an option `cache`, the mode of that name, as `urlpool/cache` does. */
   readonly takesCacheMode?: boolean;
-  /** The options of a manager, with its retries among them. */
-  readonly connectionPoolKw?: { readonly retries?: UrlopenOptions["retries"] } | undefined;
+  /** The options of a manager, with its retries and its cookie jar among them. */
+  readonly connectionPoolKw?: Pick<UrlopenOptions, "retries" | "cookieJar"> | undefined;
 }
 
 /** As the platform's. */
@@ -106,13 +107,18 @@ class Fetcher {
       body: hop.body,
       headers: hop.fields,
       retries: this.#currentRetries(),
-      ...(this.#cookieJar === undefined && !call.omitsCookies
-        ? {}
-        : { cookieJar: call.omitsCookies ? null : this.#cookieJar }),
+      ...this.#jar(call, hop),
       redirect: false,
       preloadContent: false,
       signal,
     };
+  }
+
+  #jar(call: FetchCall, hop: Hop): Pick<UrlopenOptions, "cookieJar"> {
+    if (call.omitsCookies) return { cookieJar: null };
+    const jar = this.#cookieJar === undefined ? this.#base.connectionPoolKw?.cookieJar : this.#cookieJar;
+    if (jar && hop !== call) return { cookieJar: jarForHop(jar, call.url.href, hop.url.href, hop.method) };
+    return this.#cookieJar === undefined ? {} : { cookieJar: this.#cookieJar };
   }
 
   /** Where `response` leads, `null` if it is the answer. */
