@@ -3,6 +3,7 @@
 export type {
   Har,
   HarContent,
+  HarCookie,
   HarEntry,
   HarField,
   HarPostData,

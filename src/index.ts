@@ -24,8 +24,14 @@ export { encodeMultipartFormdata, type Fields, type MultipartBody } from "./body
 export type { OnProgress, Progress } from "./body/request/progress.ts";
 export type { QuerySource, QueryValue } from "./body/request/urlencode.ts";
 export type { ServerSentEvent } from "./body/response/event-stream.ts";
+export { type Heads, headsWithSecrets } from "./client/attempt-trace.ts";
 export { connectionFromUrl, HTTPConnectionPool, HTTPSConnectionPool } from "./client/connection-pool.ts";
-export type { CookieJarLike, CookieJarOptions, SameSiteContext } from "./client/cookies.ts";
+export {
+  type CookieJarLike,
+  type CookieJarOptions,
+  jarForHop,
+  type SameSiteContext,
+} from "./client/cookies.ts";
 export type { AttemptRequest, AttemptResponse, OnRequest, OnResponse } from "./client/hooks.ts";
 // A star, so that the interfaces can be augmented by their users.
 export * from "./client/options.ts";

@@ -1,7 +1,7 @@
 /** What `urlpool:attempt:end` tells of an attempt; made only when somebody listens. Credentials are taken out. */
 
 import type { ConnectionInfo } from "../connection/connection.ts";
-import { type AttemptPhases, trace } from "../core/trace.ts";
+import { type AttemptEndMessage, type AttemptPhases, trace } from "../core/trace.ts";
 import { writeHead } from "../protocol/h1/request-writer.ts";
 import type { RequestHead } from "../protocol/request-head.ts";
 import type { ResponseHead } from "../protocol/response-head.ts";
@@ -32,12 +32,25 @@ const CREDENTIALS = /^((?:proxy-)?authorization|cookie|set-cookie)([ \t]*:).*$/g
 /** Credentials in a URL, such as that of a Location. */
 const USERINFO = /(:\/\/)[^\s/?#@]*@/g;
 
+/** The two heads of a try; `null` for one that was not sent, or did not come. */
+export type Heads = Pick<AttemptEndMessage, "requestHead" | "responseHead">;
+
+const unredacted = new WeakMap<AttemptEndMessage, Heads>();
+
+/**
+ * The heads that a message of `urlpool:attempt:end` is about, credentials included. The message itself does not lead there:
+ * who prints or sends it shows none.
+ */
+export function headsWithSecrets(message: AttemptEndMessage): Heads {
+  return unredacted.get(message) ?? message;
+}
+
 /** Publishes the message. */
 export function publishAttemptEnd(attempt: EndedAttempt): void {
   const { head, connection, responseHead } = attempt;
   const requestHead = connection === null ? "" : writeHead(head);
   const answered = responseHead === null ? "" : responseHead.toString();
-  trace.attemptEnd.publish({
+  const message: AttemptEndMessage = {
     request: attempt.request,
     attempt: attempt.attempt,
     method: head.method,
@@ -56,7 +69,9 @@ export function publishAttemptEnd(attempt: EndedAttempt): void {
     bytes: attempt.received,
     phases: phasesOf(attempt.stopwatch, attempt.now),
     error: attempt.error,
-  });
+  };
+  unredacted.set(message, { requestHead: requestHead || null, responseHead: answered || null });
+  trace.attemptEnd.publish(message);
 }
 
 function redacted(head: string): string | null {

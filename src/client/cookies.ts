@@ -75,7 +75,10 @@ function reject(url: string, error: unknown): void {
   if (trace.cookieRejected.hasSubscribers) trace.cookieRejected.publish({ url, error });
 }
 
-/** `jar` for a request that another one, of `first`, has led to, where that is unknown to who makes it. */
+/**
+ * `jar` for a request that is a hop on the way from `first`, for who follows redirects of his own: it is told in which
+ * relation the hop's URL stands to the first one.
+ */
 export function jarForHop(jar: CookieJarLike, first: string, url: string, method: string): CookieJarLike {
   const sameSiteContext = siteContext(first, url, method);
   if (sameSiteContext === "strict") return jar;
@@ -107,9 +110,12 @@ function nameOf(pair: string): string {
   return pair.split("=")[0]!.trim();
 }
 
+/** Below these and the two letters of a country the site is one label longer: `a.co.uk`. */
+const SECOND_LEVEL = /^(?:ac|co|com|edu|go|gob|gov|mil|ne|net|or|org)\.[a-z]{2}$/;
+
 /**
- * How a hop to `to` stands to the URL that the caller asked for. Sites are taken to be the last two labels of a host,
- * since there is no list of public suffixes here: `a.co.uk` and `b.co.uk` pass for one.
+ * How a hop to `to` stands to the URL that the caller asked for. Sites are taken to be the last two labels of a host, three
+ * under names such as `co.uk`: there is no list of public suffixes here.
  */
 export function siteContext(from: string, to: string, method: string): SameSiteContext {
   if (from === to || siteOf(from) === siteOf(to)) return "strict";
@@ -118,6 +124,8 @@ export function siteContext(from: string, to: string, method: string): SameSiteC
 
 function siteOf(url: string): string {
   const { hostname } = new URL(url);
-  const isAddress = hostname.startsWith("[") || /^\d+(\.\d+){3}$/.test(hostname);
-  return isAddress ? hostname : hostname.split(".").slice(-2).join(".");
+  if (hostname.startsWith("[") || /^\d+(\.\d+){3}$/.test(hostname)) return hostname;
+  const labels = hostname.replace(/\.$/, "").split(".");
+  const end = labels.slice(-2).join(".");
+  return SECOND_LEVEL.test(end) ? labels.slice(-3).join(".") : end;
 }

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { after, before, describe, it } from "node:test";
+import { cached } from "../../src/cache.ts";
+import { siteContext } from "../../src/client/cookies.ts";
 import {
   type CookieJarLike,
   type CookieJarOptions,
@@ -199,33 +201,56 @@ for (const [name, make] of [
 }
 
 describe("a redirect to another site", () => {
-  for (const method of ["GET", "POST"]) {
-    it(`tells the jar so, by fetch as by request: ${method}`, async () => {
-      await using origin = await startHttp(({ target }) =>
-        target === "/end"
-          ? { headers: { "Set-Cookie": "a=1" }, body: "end" }
-          : { status: 307, headers: { Location: `http://localhost:${origin.port}/end` } },
-      );
-      const seen: unknown[] = [];
-      for (const own of [false, true]) {
+  type Ask = (url: string, method: string) => Promise<unknown>;
+  /** Over a manager that has the jar, or over one without and with it as their own. */
+  const ways: Record<string, (manager: PoolManager, without: PoolManager, jar: Jar) => Ask> = {
+    request: (manager) => (url, method) => manager.request(method, url),
+    fetch: (manager) => async (url, method) => (await createFetch(manager)(url, { method })).text(),
+    "fetch with a jar": (_, without, cookieJar) => async (url, method) =>
+      (await createFetch(without, { cookieJar })(url, { method })).text(),
+    "a cache": (manager) => (url, method) => cached(manager).request(method, url),
+    "a cache, asked with a jar": (_, without, cookieJar) => (url, method) =>
+      cached(without).request(method, url, { cookieJar }),
+    "fetch over a cache": (manager) => async (url, method) =>
+      (await createFetch(cached(manager))(url, { method })).text(),
+  };
+  for (const [way, make] of Object.entries(ways)) {
+    for (const method of ["GET", "POST"]) {
+      it(`tells the jar so: ${way}, ${method}`, async () => {
+        await using origin = await startHttp(({ target }) =>
+          target === "/end"
+            ? { headers: { "Set-Cookie": "a=1" }, body: "end" }
+            : { status: 307, headers: { Location: `http://localhost:${origin.port}/end` } },
+        );
         const jar = new Jar();
-        await using manager = new PoolManager(own ? {} : { cookieJar: jar });
-        const fetch = createFetch(manager, own ? { cookieJar: jar } : {});
-        await (await fetch(`${origin.url}/start`, { method })).text();
-        seen.push(jar.said);
-      }
-      const jar = new Jar();
-      await using manager = new PoolManager({ cookieJar: jar });
-      await manager.request(method, `${origin.url}/start`);
-      const context = { sameSiteContext: method === "GET" ? "lax" : "none" };
-      const end = `http://localhost:${origin.port}/end`;
-      assert.deepEqual(jar.said, [
-        ["get", `${origin.url}/start`, { sameSiteContext: "strict" }],
-        ["get", end, context],
-        ["a=1", end, { ignoreError: true, ...context }],
-      ]);
-      assert.deepEqual(seen, [jar.said, jar.said]);
-    });
+        await using manager = new PoolManager({ cookieJar: jar });
+        await using without = new PoolManager();
+        await make(manager, without, jar)(`${origin.url}/start`, method);
+        const context = { sameSiteContext: method === "GET" ? "lax" : "none" };
+        const end = `http://localhost:${origin.port}/end`;
+        assert.deepEqual(jar.said, [
+          ["get", `${origin.url}/start`, { sameSiteContext: "strict" }],
+          ["get", end, context],
+          ["a=1", end, { ignoreError: true, ...context }],
+        ]);
+      });
+    }
+  }
+});
+
+describe("sites", () => {
+  for (const [from, to, context] of [
+    ["http://a.test/", "http://b.a.test/", "strict"],
+    ["http://a.test/", "http://b.test/", "lax"],
+    ["http://a.test./", "http://a.test/", "strict"],
+    ["http://a.test./", "http://b.test./", "lax"],
+    ["http://a.co.uk/", "http://www.a.co.uk/", "strict"],
+    ["http://a.co.uk/", "http://b.co.uk/", "lax"],
+    ["http://1.2.3.4/", "http://9.9.3.4/", "lax"],
+    ["http://[::1]/", "http://[::2]/", "lax"],
+    ["http://localhost/", "http://localhost:81/", "strict"],
+  ] as const) {
+    it(`${from} leads to ${to}: ${context}`, () => assert.equal(siteContext(from, to, "GET"), context));
   }
 });
 

@@ -1,6 +1,6 @@
 /** Redirects in front of a cache: each hop is a request of its own, so that its response is kept under its own URL. */
 
-import { HTTPHeaderDict, type HTTPResponse, Retry } from "../../index.ts";
+import { HTTPHeaderDict, type HTTPResponse, jarForHop, Retry } from "../../index.ts";
 import type { CacheBase, CachedUrlopenOptions } from "./options.ts";
 
 type Open = (method: string, url: string, options: CachedUrlopenOptions) => Promise<HTTPResponse>;
@@ -35,6 +35,8 @@ export async function followed(
       rest = { ...rest, body: null, headers: withoutBody(rest.headers) };
     }
     url = next;
+    const jar = options.cookieJar === undefined ? base.connectionPoolKw?.cookieJar : options.cookieJar;
+    if (jar) rest = { ...rest, cookieJar: jarForHop(jar, first, url, method) };
   }
 }
 

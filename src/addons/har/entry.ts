@@ -1,6 +1,7 @@
 /** The message about an attempt -> an entry of an archive. */
 
-import type { AttemptEndMessage } from "../../index.ts";
+import type { AttemptEndMessage, Heads } from "../../index.ts";
+import { cookiesSent, cookiesSet } from "./cookies.ts";
 import type {
   HarContent,
   HarEntry,
@@ -11,16 +12,19 @@ import type {
   HarTimings,
 } from "./format.ts";
 
-/** The entry of an attempt that ended at `endedAt`, in ms since the epoch; bodies come later. */
-export function entryOf(message: AttemptEndMessage, endedAt: number): HarEntry {
+/**
+ * The entry of an attempt that ended at `endedAt`, in ms since the epoch; bodies come later. `secrets`: the heads with
+ * their credentials, if these are to be shown.
+ */
+export function entryOf(message: AttemptEndMessage, endedAt: number, secrets: Heads | null): HarEntry {
   const timings = timingsOf(message.phases);
   const { blocked, dns, connect, send, wait, receive } = timings;
   const time = [blocked, dns, connect, send, wait, receive].reduce((sum, part) => sum + Math.max(0, part), 0);
   return {
     startedDateTime: new Date(endedAt - time).toISOString(),
     time,
-    request: requestOf(message),
-    response: responseOf(message),
+    request: requestOf(message, secrets),
+    response: responseOf(message, secrets),
     cache: {},
     timings,
     ...(message.address === null ? {} : { serverIPAddress: message.address }),
@@ -61,24 +65,24 @@ function timingsOf({
   };
 }
 
-function requestOf(message: AttemptEndMessage): HarRequest {
+function requestOf(message: AttemptEndMessage, secrets: Heads | null): HarRequest {
   const { method, url, protocol, requestHead, requestHeadBytes, requestBytes } = message;
+  const headers = fieldsOf(secrets?.requestHead ?? requestHead);
   return {
     method,
     url,
     httpVersion: versionOf(protocol),
-    // Their fields are shown without what is in them.
-    cookies: [],
-    headers: fieldsOf(requestHead),
+    cookies: secrets === null ? [] : cookiesSent(headers),
+    headers,
     queryString: queryOf(url),
     headersSize: requestHead === null ? -1 : requestHeadBytes,
     bodySize: requestBytes - requestHeadBytes,
   };
 }
 
-function responseOf(message: AttemptEndMessage): HarResponse {
+function responseOf(message: AttemptEndMessage, secrets: Heads | null): HarResponse {
   const { url, protocol, status, responseHead, responseHeadBytes, bytes, error } = message;
-  const headers = fieldsOf(responseHead);
+  const headers = fieldsOf(secrets?.responseHead ?? responseHead);
   const field = (name: string): string | undefined =>
     headers.find((one) => one.name.toLowerCase() === name)?.value;
   const location = field("location");
@@ -86,7 +90,7 @@ function responseOf(message: AttemptEndMessage): HarResponse {
     status: status ?? 0,
     statusText: /^HTTP\/\S+ \d+ ?([^\r\n]*)/.exec(responseHead ?? "")?.[1] ?? "",
     httpVersion: versionOf(protocol),
-    cookies: [],
+    cookies: secrets === null ? [] : cookiesSet(headers),
     headers,
     content: { size: 0, mimeType: field("content-type") ?? "x-unknown" },
     redirectURL: location !== undefined && URL.canParse(location, url) ? new URL(location, url).href : "",

@@ -6,6 +6,16 @@ export interface HarField {
   value: string;
 }
 
+/** A cookie; the attributes are those of an answer's. */
+export interface HarCookie extends HarField {
+  path?: string;
+  domain?: string;
+  /** ISO 8601 */
+  expires?: string;
+  httpOnly?: boolean;
+  secure?: boolean;
+}
+
 /** A body that was sent. */
 export interface HarPostData {
   mimeType: string;
@@ -31,7 +41,7 @@ export interface HarRequest {
   method: string;
   url: string;
   httpVersion: string;
-  cookies: HarField[];
+  cookies: HarCookie[];
   headers: HarField[];
   queryString: HarField[];
   postData?: HarPostData;
@@ -45,7 +55,7 @@ export interface HarResponse {
   status: number;
   statusText: string;
   httpVersion: string;
-  cookies: HarField[];
+  cookies: HarCookie[];
   headers: HarField[];
   content: HarContent;
   redirectURL: string;

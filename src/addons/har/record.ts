@@ -4,6 +4,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import {
   type AttemptEndMessage,
   type HTTPResponse,
+  headsWithSecrets,
   type RequestEndMessage,
   type RequestStartMessage,
   systemClock,
@@ -27,6 +28,8 @@ export interface RecordOptions {
   bodyLimit?: number | undefined;
   /** Most entries; the oldest go first. Default 10_000. */
   maxEntries?: number | undefined;
+  /** Whether credentials and cookies are recorded as they are. Default false. */
+  secrets?: boolean | undefined;
 }
 
 type Urlopen = (method: string, url: unknown, options?: UrlopenOptions) => Promise<HTTPResponse>;
@@ -54,7 +57,7 @@ const NO_BODY = "the body was not recorded: another try followed, or it was read
 
 /**
  * Records the requests of `manager` from now on, each try and each redirect as an entry of its own. The values of
- * Authorization, Cookie, Set-Cookie and the proxy's credentials are `***`.
+ * Authorization, Cookie, Set-Cookie and the proxy's credentials are `***` unless `secrets` asks for them.
  */
 export function recordHar(manager: Recordable, options: RecordOptions = {}): HarRecorder {
   return new HarRecorder(manager, options);
@@ -66,6 +69,7 @@ export class HarRecorder {
   readonly #clock: { wallNow(): number };
   readonly #limit: number;
   readonly #maxEntries: number;
+  readonly #secrets: boolean;
   readonly #urlopen: Urlopen;
   readonly #wrapper: Urlopen;
   readonly #entries: HarEntry[] = [];
@@ -76,11 +80,15 @@ export class HarRecorder {
   #beginning = false;
   #stopped = false;
 
-  constructor(manager: Recordable, { bodyLimit = 65_536, maxEntries = 10_000 }: RecordOptions) {
+  constructor(
+    manager: Recordable,
+    { bodyLimit = 65_536, maxEntries = 10_000, secrets = false }: RecordOptions,
+  ) {
     this.#manager = manager as unknown as { urlopen: Urlopen };
     this.#clock = manager.clock ?? systemClock;
     this.#limit = bodyLimit;
     this.#maxEntries = maxEntries;
+    this.#secrets = secrets;
     this.#urlopen = this.#manager.urlopen;
     this.#wrapper = (method, url, options) => this.#open(method, url, options);
     this.#manager.urlopen = this.#wrapper;
@@ -191,7 +199,7 @@ export class HarRecorder {
     const recording = this.#requests.get(message.request) ?? newRecording();
     if (recording.streamed) this.#requests.delete(message.request);
     else this.#requests.set(message.request, recording);
-    const entry = entryOf(message, this.#clock.wallNow());
+    const entry = entryOf(message, this.#clock.wallNow(), this.#secrets ? headsWithSecrets(message) : null);
     if (entry.response.bodySize > 0) entry.response.content.comment = NO_BODY;
     this.#addSent(entry, recording);
     recording.entry = entry;

@@ -2,7 +2,13 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type HarEntry, type HarRecorder, type RecordOptions, recordHar } from "../../../src/har.ts";
+import {
+  type HarEntry,
+  type HarField,
+  type HarRecorder,
+  type RecordOptions,
+  recordHar,
+} from "../../../src/har.ts";
 import { createFetch, PoolManager, Retry } from "../../../src/index.ts";
 import { type HttpOrigin, type OriginRequest, type ResponseSpec, startHttp } from "../../kit/http-origin.ts";
 import { harFaults } from "./schema.ts";
@@ -108,6 +114,34 @@ describe("recordHar", () => {
     const hidden = "Bearer s3cr3t".length - "***".length + "a=s3cr3t".length - "***".length;
     const shown = request.headers.map(({ name, value }) => `${name}: ${value}\r\n`).join("");
     assert.equal(request.headersSize, `GET /cookie HTTP/1.1\r\n${shown}\r\n`.length + hidden);
+  });
+
+  it("shows them where that is asked for, those of the jar and of each redirect too", async () => {
+    const cookieJar = { getCookieString: () => "jar=s3cr3t; b=", setCookie: () => {} };
+    const entries = await recorded(
+      async (url) => {
+        await manager.request("GET", `${url}/cookie`, {
+          headers: { Authorization: "Bearer s3cr3t" },
+          cookieJar,
+        });
+        await manager.request("GET", `${url}/from`, { headers: { Cookie: "own=s3cr3t" } });
+      },
+      { secrets: true },
+    );
+    const [{ request, response }] = entries as [HarEntry];
+    const fieldOf = (fields: HarField[], name: string) => fields.find((one) => one.name === name)?.value;
+    assert.equal(fieldOf(request.headers, "Authorization"), "Bearer s3cr3t");
+    assert.equal(fieldOf(request.headers, "Cookie"), "jar=s3cr3t; b=");
+    assert.equal(fieldOf(response.headers, "Set-Cookie"), "sid=s3cr3t; Path=/");
+    assert.deepEqual(request.cookies, [
+      { name: "jar", value: "s3cr3t" },
+      { name: "b", value: "" },
+    ]);
+    assert.deepEqual(response.cookies, [{ name: "sid", value: "s3cr3t", path: "/" }]);
+    assert.deepEqual(
+      entries.slice(1).map((entry) => entry.request.cookies),
+      [[{ name: "own", value: "s3cr3t" }], [{ name: "own", value: "s3cr3t" }]],
+    );
   });
 
   it("has bodies that are no text in base64, and leaves out large ones", async () => {

@@ -39,9 +39,13 @@ const object =
   };
 
 const pair = object({ name: text, value: text });
+const cookie = object(
+  { name: text, value: text },
+  { path: text, domain: text, expires: time, httpOnly: is("boolean"), secure: is("boolean") },
+);
 const message = {
   httpVersion: text,
-  cookies: list(pair),
+  cookies: list(cookie),
   headers: list(pair),
   headersSize: atLeast(-1),
   bodySize: atLeast(-1),
