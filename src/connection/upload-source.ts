@@ -23,8 +23,8 @@ export interface BodyStream {
   watch?(onFailure: (error: unknown) => void): void;
 }
 
-/** A larger part is sent in slices, in bytes: each one that the server takes shows that the upload moves. */
-const SLICE = 131_072;
+/** A larger part is sent in slices of so many bytes, or more: each one that the server takes shows that the upload moves. */
+export const SLICE = 131_072;
 
 type Pulled = IteratorResult<BodyPart>;
 
@@ -51,12 +51,12 @@ export class UploadSource {
     this.#next = () => this.#parts.next();
   }
 
-  /** What is left of the last part; `null`: pull the next one. */
-  takeRest(): Buffer | null {
+  /** What is left of the last part, at most `slice` bytes of it; `null`: pull the next one. */
+  takeRest(slice: number = SLICE): Buffer | null {
     const rest = this.#rest;
-    if (rest === null || rest.length <= SLICE) this.#rest = null;
-    else this.#rest = rest.subarray(SLICE);
-    return rest === null || rest.length <= SLICE ? rest : rest.subarray(0, SLICE);
+    if (rest === null || rest.length <= slice) this.#rest = null;
+    else this.#rest = rest.subarray(slice);
+    return rest === null || rest.length <= slice ? rest : rest.subarray(0, slice);
   }
 
   /** Asks for the next part, to be given to `accept`. */
@@ -64,8 +64,8 @@ export class UploadSource {
     return this.#run(this.#next);
   }
 
-  /** The bytes of a part, or of its beginning; `null` at the end. Throws `RequestBodyError`. */
-  accept({ done, value }: Pulled): Buffer | null {
+  /** The bytes of a part, or the first `slice` of them; `null` at the end. Throws `RequestBodyError`. */
+  accept({ done, value }: Pulled, slice: number = SLICE): Buffer | null {
     if (done === true) {
       this.#over = true;
       this.#checkEnd();
@@ -76,9 +76,9 @@ export class UploadSource {
     if (this.#declared !== undefined && this.given > this.#declared) {
       throw new RequestBodyError(`The body is longer than its declared ${this.#declared} bytes`, WRITING);
     }
-    if (bytes.length <= SLICE) return bytes;
+    if (bytes.length <= slice) return bytes;
     this.#rest = bytes;
-    return this.takeRest();
+    return this.takeRest(slice);
   }
 
   /** Nobody wants the rest. */

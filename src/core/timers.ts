@@ -118,20 +118,20 @@ class TimerList {
 
 /** The lists of one clock. */
 export class CoarseTimers {
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #lists = new Map<number, TimerList>();
   /** The one armed last: mostly the same timeout is wanted again and again. */
   #last: TimerList | null = null;
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.clock = clock;
   }
 
   /**
    * Makes `entry` fire `duration` ms from now, whatever it waited for before. Infinite durations never fire. `now`: the
    * time, where the caller has just asked for it.
    */
-  arm(entry: TimerEntry, duration: number, now: number = this.#clock.now()): void {
+  arm(entry: TimerEntry, duration: number, now: number = this.clock.now()): void {
     entry.disarm();
     if (duration === Number.POSITIVE_INFINITY) return;
     if (this.#last?.duration !== duration) this.#last = this.#list(duration);
@@ -141,7 +141,7 @@ export class CoarseTimers {
   #list(duration: number): TimerList {
     let list = this.#lists.get(duration);
     if (list === undefined) {
-      list = new TimerList(this.#clock, duration, () => this.#drop(duration));
+      list = new TimerList(this.clock, duration, () => this.#drop(duration));
       this.#lists.set(duration, list);
     }
     return list;

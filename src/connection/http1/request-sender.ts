@@ -137,7 +137,7 @@ export class RequestSender implements UploadObserver {
 
   #stream(body: BodyStream, chunked: boolean): void {
     this.#owner.sendState("sending");
-    this.#upload = new Upload(this.#socket, body, chunked, this);
+    this.#upload = new Upload(this.#socket, body, chunked, this, this.#timers.clock);
     void this.#upload.run();
   }
 

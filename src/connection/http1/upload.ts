@@ -9,8 +9,10 @@
 import type { Socket } from "node:net";
 import { LARGE_PART } from "../../body/request/payload.ts";
 import { sourceError } from "../../body/request/sources.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { RequestBodyError } from "../../core/errors.ts";
-import { type BodyStream, UploadSource } from "../upload-source.ts";
+import { type BodyStream, SLICE, UploadSource } from "../upload-source.ts";
+import { SlicePace } from "./slice-pace.ts";
 
 /** Who is told how it goes. */
 export interface UploadObserver {
@@ -37,6 +39,8 @@ export class Upload {
   readonly #stream: BodyStream;
   readonly #chunked: boolean;
   readonly #observer: UploadObserver;
+  readonly #clock: Clock;
+  readonly #pace = new SlicePace();
   #source: UploadSource | null = null;
   #chunkEnd = "";
   /** What waits for the rest of its batch. */
@@ -46,7 +50,8 @@ export class Upload {
   #wake: (() => void) | null = null;
 
   /** `chunked`: with the framing of RFC 9112 §7.1. */
-  constructor(socket: Socket, stream: BodyStream, chunked: boolean, observer: UploadObserver) {
+  constructor(socket: Socket, stream: BodyStream, chunked: boolean, observer: UploadObserver, clock: Clock) {
+    this.#clock = clock;
     this.#socket = socket;
     this.#stream = stream;
     this.#chunked = chunked;
@@ -80,13 +85,16 @@ export class Upload {
 
   async #sendParts(source: UploadSource): Promise<void> {
     for (;;) {
-      const bytes = source.takeRest() ?? source.accept(await source.pull());
+      const { size } = this.#pace;
+      const bytes = source.takeRest(size) ?? source.accept(await source.pull(), size);
       if (bytes === null || this.#stopped) return;
       if (bytes.length === 0) continue;
+      const since = bytes.length < SLICE ? 0 : this.#clock.now();
       this.#write(bytes);
       // Most writes end at once: what `write` returns says no more than that the socket was given something.
       if (this.#batchParts === 0) await (this.#socket.writableLength > HIGH_WATER ? this.#drained() : turn());
       if (this.#stopped) return;
+      if (bytes.length >= SLICE) this.#pace.onTaken(bytes.length, this.#clock.now() - since);
       this.#observer.onSent(source.given);
     }
   }

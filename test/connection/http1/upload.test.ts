@@ -4,16 +4,23 @@ import { Duplex } from "node:stream";
 import { describe, it } from "node:test";
 import type { BodyPart } from "../../../src/body/request/payload.ts";
 import { Upload } from "../../../src/connection/http1/upload.ts";
+import { VirtualClock } from "../../kit/clock.ts";
 
 type Parts = AsyncIterable<BodyPart> | Iterable<BodyPart>;
 
-/** What reached the socket: one entry for each system call. */
-async function upload(parts: Parts, length?: number): Promise<{ calls: Buffer[][]; ended: Promise<void> }> {
+/** What reached the socket: one entry for each system call. `took`: how long it needed for one, in ms, after so many calls. */
+async function upload(
+  parts: Parts,
+  length?: number,
+  took: (calls: number) => number = () => 0,
+): Promise<{ calls: Buffer[][]; ended: Promise<void> }> {
+  const clock = new VirtualClock();
   const calls: Buffer[][] = [];
   const socket = new Duplex({
     read() {},
     write(chunk, _encoding, done) {
       calls.push([Buffer.from(chunk)]);
+      clock.advance(took(calls.length));
       done();
     },
     writev(chunks, done) {
@@ -28,6 +35,7 @@ async function upload(parts: Parts, length?: number): Promise<{ calls: Buffer[][
       { length, open: () => parts },
       length === undefined,
       observer,
+      clock,
     ).run();
   });
   await new Promise((resolve) => setImmediate(resolve));
@@ -70,6 +78,26 @@ describe("upload", () => {
     const parts = await upload(Array(2000).fill("x"), 2000);
     await parts.ended;
     assert.equal(Math.max(...parts.calls.map((call) => call.length)), 256);
+  });
+
+  it("sends a large part in slices that grow with what was taken, and in small ones again to a server that slows down", async () => {
+    const total = 16_777_216;
+    const fast = await upload([Buffer.alloc(total, "x")], total);
+    await fast.ended;
+    const lengths = fast.calls.map(([slice]) => slice!.length);
+    assert.ok(lengths.length < 50, `${lengths.length} system calls`);
+    let taken = 0;
+    for (const length of lengths) {
+      assert.ok(length <= Math.max(131_072, taken / 8), `${length} bytes after ${taken}`);
+      taken += length;
+    }
+    assert.equal(taken, total);
+    const slow = await upload([Buffer.alloc(total, "x")], total, (calls) => (calls > 30 ? 51 : 0));
+    await slow.ended;
+    const sizes = slow.calls.map(([slice]) => slice!.length);
+    assert.ok(sizes[30]! > 131_072);
+    assert.deepEqual(new Set(sizes.slice(31)), new Set([131_072]));
+    assert.equal(Buffer.concat(slow.calls.flat()).length, total);
   });
 
   it("sends a large part before it asks for the next: the source may use its memory again", async () => {
