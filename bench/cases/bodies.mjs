@@ -9,7 +9,7 @@ const shared = {
   connections: 1,
   measure: rates,
   // What is measured is memory and the kernel more than compiled code.
-  warmUpMs: 1500,
+  warmUpMs: 800,
   rounds: 6,
   peers: ["urlpool", "undici", ...SOCKETS],
 };
@@ -20,12 +20,12 @@ function body(name, title, atLeast, rest) {
 }
 
 const oneMiB = { path: "/1m", bytes: MIB };
-const download = { path: "/100m", bytes: 100 * MIB, sliceMs: 1500 };
+const download = { path: "/100m", bytes: 100 * MIB, sliceMs: 1000 };
 const upload = {
   path: "/upload",
   bytes: SMALL_BODY.length,
   upload: 100 * MIB,
-  sliceMs: 1500,
+  sliceMs: 1000,
   peers: ["urlpool", "undici", "socket"],
 };
 

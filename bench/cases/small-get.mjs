@@ -33,7 +33,7 @@ function smallGet(scheme, connections) {
     connections,
     // The slowest peers would take most of the time, and one number of connections tells enough about them.
     peers: main ? ALL_PEERS : CORE_PEERS,
-    rounds: main ? 9 : 6,
+    rounds: 6,
     targets: TARGETS[`${scheme}-${connections}`] ?? [],
   };
 }
@@ -64,8 +64,10 @@ const queued = {
   name: "queued",
   title: "Small GET, HTTP, 50 connections, 10,000 requests queued",
   loops: { all: 10_050, "urlpool-few": 100, socket: 50 },
-  peers: ["urlpool", "urlpool-few", "undici", "socket"],
-  sliceMs: 1500,
+  peers: ["urlpool", "urlpool-few", "socket"],
+  baseline: "urlpool-few",
+  // As many requests as wait, several times over.
+  sliceMs: 1000,
   // At most 1.35 and 1.25 times the CPU time.
   targets: [{ peer: "urlpool-few", of: "cpu", atLeast: [0.74, 0.8] }],
 };

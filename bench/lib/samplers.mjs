@@ -7,9 +7,9 @@ import { Client } from "./child.mjs";
 import { startConnectProxy } from "./connect-proxy.mjs";
 
 const SECURE = new Set(["https", "h2"]);
-const RAMP_MS = 100;
+const RAMP_MS = 50;
 /** Compiled code is what is compared, not how fast Node compiles. */
-const WARM_UP_MS = 3000;
+const WARM_UP_MS = 1000;
 
 /** What a client has to know to measure a case. */
 function specFor(run, benchCase, peer) {
@@ -40,39 +40,57 @@ function busyMeter(...processes) {
 /** Processes that a peer is measured in, one after the other: how the engine compiles, and where memory lies, differs. */
 const STARTS = 3;
 
-/** Requests per second: a client for each peer gets one slice of time a round; twice on the way a new one takes over. */
+/** A client for each peer, made by `start`; after its share of the rounds a new one takes over. */
+class Relay {
+  #perStart;
+  #start;
+  #taken = new Map();
+  #clients = new Map();
+
+  constructor(run, benchCase, start) {
+    this.#perStart = Math.ceil(run.roundsOf(benchCase) / (run.quick ? 1 : STARTS));
+    this.#start = start;
+  }
+
+  async start(peer) {
+    this.#clients.get(peer)?.kill();
+    this.#clients.set(peer, await this.#start(peer));
+    this.#taken.set(peer, 0);
+  }
+
+  /** The client for the next round of a peer. */
+  async next(peer) {
+    if (this.#taken.get(peer) === this.#perStart) await this.start(peer);
+    this.#taken.set(peer, this.#taken.get(peer) + 1);
+    return this.#clients.get(peer);
+  }
+
+  async end() {
+    for (const client of this.#clients.values()) await client.ask("end").catch(() => client.kill());
+  }
+}
+
+/** Requests per second: a client for each peer gets one slice of time a round. */
 export const rates = {
   unit: "requests/s",
   better: "higher",
   async open(run, benchCase) {
-    const slice = run.quick ? 250 : (benchCase.sliceMs ?? 600);
-    const perStart = Math.ceil(run.roundsOf(benchCase) / (run.quick ? 1 : STARTS));
-    const clients = new Map();
-    const taken = new Map();
-    const start = async (peer) => {
+    const slice = run.quick ? 250 : (benchCase.sliceMs ?? 500);
+    const relay = new Relay(run, benchCase, async (peer) => {
       const client = new Client(run.node, specFor(run, benchCase, peer));
-      clients.set(peer, client);
       await client.ask("create");
       await client.ask("slice", { ramp: 0, slice: run.quick ? 300 : (benchCase.warmUpMs ?? WARM_UP_MS) });
-    };
+      return client;
+    });
     return {
-      start,
+      start: (peer) => relay.start(peer),
       async sample(peer) {
-        const count = taken.get(peer) ?? 0;
-        taken.set(peer, count + 1);
-        if (count > 0 && count % perStart === 0) {
-          clients.get(peer).kill();
-          await start(peer);
-        }
+        const client = await relay.next(peer);
         const busy = busyMeter(run.origin);
-        const sample = await clients.get(peer).ask("slice", { ramp: RAMP_MS, slice });
+        const sample = await client.ask("slice", { ramp: RAMP_MS, slice });
         return { ...sample, originPercent: busy() };
       },
-      async close() {
-        for (const client of clients.values()) {
-          await client.ask("end").catch(() => client.kill());
-        }
-      },
+      close: () => relay.end(),
     };
   },
 };
@@ -101,23 +119,24 @@ export const batches = {
   unit: "requests/s",
   better: "higher",
   async open(run, benchCase) {
-    const clients = new Map();
     const proxy = await startConnectProxy();
     const { requests } = benchCase;
+    const relay = new Relay(run, benchCase, async (peer) => {
+      const client = new Client(run.node, { ...specFor(run, benchCase, peer), proxy: proxy.url });
+      const end = performance.now() + (run.quick ? 500 : WARM_UP_MS);
+      while (performance.now() < end) await client.ask("batch", { requests });
+      return client;
+    });
     return {
-      async start(peer) {
-        const client = new Client(run.node, { ...specFor(run, benchCase, peer), proxy: proxy.url });
-        clients.set(peer, client);
-        const end = performance.now() + (run.quick ? 500 : WARM_UP_MS);
-        while (performance.now() < end) await client.ask("batch", { requests });
-      },
+      start: (peer) => relay.start(peer),
       async sample(peer) {
+        const client = await relay.next(peer);
         const before = proxy.tunnels();
         const busy = busyMeter(run.origin, proxy);
         const all = [];
         // One of them is over in some milliseconds: whatever disturbs it is most of it.
         for (let time = 0; time < (run.quick ? 100 : 600); time += (requests / all.at(-1).value) * 1000) {
-          all.push(await clients.get(peer).ask("batch", { requests }));
+          all.push(await client.ask("batch", { requests }));
         }
         const mean = (of) => all.reduce((sum, each) => sum + of(each), 0) / all.length;
         return {
@@ -129,7 +148,7 @@ export const batches = {
         };
       },
       async close() {
-        for (const client of clients.values()) client.kill();
+        await relay.end();
         proxy.close();
       },
     };
