@@ -1,6 +1,8 @@
 /** Headers for common wishes (urllib3's `make_headers`). */
 
 import { InvalidArgumentError } from "../core/errors.ts";
+import { checkOptionsObject, refuseUnknown } from "../core/options.ts";
+import { kindOf } from "../core/shown.ts";
 import { supportedCodings } from "./response/coders.ts";
 
 /** Encoding of credentials before base64; also in the spellings `latin-1`, `utf8`, `iso-8859-1`. */
@@ -45,6 +47,7 @@ export function defaultAcceptEncoding(): string {
  * cannot express, and for an encoding that is not known.
  */
 export function makeHeaders(options: MakeHeadersOptions = {}): Record<string, string> {
+  checkOptions(options);
   const headers: Record<string, string> = {};
   const acceptEncoding = acceptEncodingOf(options.acceptEncoding);
   if (acceptEncoding !== "") headers["accept-encoding"] = acceptEncoding;
@@ -56,6 +59,41 @@ export function makeHeaders(options: MakeHeadersOptions = {}): Record<string, st
   }
   if (options.disableCache) headers["cache-control"] = "no-cache";
   return headers;
+}
+
+const TEXT = ["a string", (value: unknown) => typeof value === "string"] as const;
+const FLAG = ["true or false", (value: unknown) => typeof value === "boolean"] as const;
+
+const WANTED: {
+  readonly [Name in keyof MakeHeadersOptions]-?: readonly [string, (value: unknown) => boolean];
+} = {
+  keepAlive: FLAG,
+  acceptEncoding: [
+    "true, a string or a list of them",
+    (value) => typeof value === "boolean" || typeof value === "string" || isTexts(value),
+  ],
+  userAgent: TEXT,
+  basicAuth: ["a string such as user:password", TEXT[1]],
+  proxyBasicAuth: ["a string such as user:password", TEXT[1]],
+  disableCache: FLAG,
+  basicAuthEncoding: TEXT,
+  proxyBasicAuthEncoding: TEXT,
+};
+
+/** Values are not shown: they may be credentials. */
+function checkOptions(options: unknown): void {
+  checkOptionsObject(options, "makeHeaders");
+  refuseUnknown("makeHeaders", options, Object.keys(WANTED));
+  for (const [name, value] of Object.entries(options)) {
+    const [wanted, fits] = WANTED[name as keyof MakeHeadersOptions];
+    if (value && !fits(value)) {
+      throw new InvalidArgumentError(`makeHeaders: ${name} must be ${wanted}, not ${kindOf(value)}`);
+    }
+  }
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 function acceptEncodingOf(wish: MakeHeadersOptions["acceptEncoding"]): string {

@@ -1,7 +1,9 @@
 /** Options that nothing here knows: what their caller may have meant. */
 
 import { InvalidArgumentError } from "../core/errors.ts";
-import { OPTION_RULES, type OptionPlace, ruleOf, show } from "./options-table.ts";
+import { show } from "../core/shown.ts";
+import { closest, plain } from "../core/spelling.ts";
+import { OPTION_RULES, type OptionPlace, ruleOf } from "./options-table.ts";
 
 /** Who was given the options. */
 export type OptionLevel = "manager" | "pool" | "call";
@@ -51,16 +53,20 @@ const FOREIGN: readonly (readonly [advice: string, names: string])[] = [
   ["it is `keyPassword`, an option of managers", "passphrase"],
   ["it is `serverHostname`, an option of managers", "servername sni"],
   ["it is `assertHostname`, an option of managers", "checkserveridentity checkhostname"],
-  ["it is `sslMinimumVersion`, an option of managers", "minversion mintlsversion"],
+  ["it is `sslMinimumVersion`, an option of managers", "minversion mintlsversion sslversion"],
   ["it is `sslMaximumVersion`, an option of managers", "maxversion maxtlsversion"],
   ["it is `sslContext`, an option of managers", "securecontext ciphers secureprotocol"],
   [
-    'send credentials as headers: { headers: makeHeaders({ basicAuth: "user:password" }) }',
+    'send credentials as headers: { headers: makeHeaders({ basicAuth: "user:password" }) }; those for a proxy stand in its URL',
     "auth username password basicauth authorization httpauth | user pass bearer token credentials",
   ],
   [
     'take a `cookieJar`, or send cookies as headers: { headers: { Cookie: "name=value" } }',
     "cookies jar cookie",
+  ],
+  [
+    'credentials for a proxy stand in its URL, or in `proxyHeaders`: makeHeaders({ proxyBasicAuth: "user:password" })',
+    "proxyauth proxyauthorization proxycredentials proxyusername proxypassword | proxytoken",
   ],
   ["it is a header: { headers: makeHeaders({ userAgent }) }", "useragent"],
   [
@@ -97,7 +103,25 @@ const FOREIGN: readonly (readonly [advice: string, names: string])[] = [
   ["it is `lookup`, an option of managers", "dnslookup resolver | family"],
   ["it is `sourceAddress`, an option of managers", "localaddress"],
   ["it is `onDownloadProgress` or `onUploadProgress`", "onprogress"],
-  ["see `onRequest` and `onResponse`", "hooks beforerequest afterresponse interceptors beforesend"],
+  [
+    "see `onRequest` and `onResponse`",
+    "hooks beforerequest afterresponse interceptors beforesend beforeredirect transformrequest transformresponse",
+  ],
+  [
+    "write the query into the URL, or give `fields` as pairs of name and value",
+    "paramsserializer querystringify",
+  ],
+  ["it is for browsers, and has no meaning here", "withcredentials xsrfcookiename xsrfheadername"],
+  ["it is `http2`: true", "allowh2 httpversion h2 usehttp2"],
+  ["it is `h2MaxStreams`", "maxconcurrentstreams"],
+  ["it is `connectionMaxAge`", "clientttl socketactivettl maxlifetime"],
+  ["it is `keepAliveTimeout`", "keepalivemaxtimeout freesockettimeout idletimeout"],
+  ["it is `proxyTls`, an option of managers", "proxysslcontext requesttls"],
+  [
+    "addresses of both families are tried in turn; `lookup` can choose",
+    "autoselectfamily dnslookupipversion",
+  ],
+  ['send it as a header: { headers: { Expect: "100-continue" } }', "expectcontinue | expect"],
   [
     "it is for fetch(), and has no meaning here",
     "referrer referrerpolicy duplex | mode cache integrity priority window",
@@ -117,10 +141,9 @@ export function refuseUnknown(name: string, level: OptionLevel, value: unknown):
     if (value === null) return;
     throw new InvalidArgumentError(`${show(name)} is no ${WHOSE[level]}: it is for ${TAKEN_BY[rule.at]}`);
   }
-  const spelling = plain(name);
-  const advice = adviceFor(spelling, level);
+  const advice = adviceFor(plain(name), level);
   if (advice !== undefined) throw new InvalidArgumentError(`Unknown ${what}: ${advice}`);
-  const meant = closest(spelling);
+  const meant = closest(name, Object.keys(OPTION_RULES));
   if (meant !== undefined) throw new InvalidArgumentError(`Unknown ${what}: did you mean ${show(meant)}?`);
   if (level !== "call") return;
   throw new InvalidArgumentError(
@@ -144,40 +167,4 @@ function readAdvices(): Map<string, readonly [string, boolean]> {
     for (const name of callsOnly.split(" ")) if (name !== "") map.set(name, [advice, true]);
   }
   return map;
-}
-
-/** Names are compared without case, `_` and `-`: `num_pools` is `numPools`. */
-function plain(name: string): string {
-  return name.toLowerCase().replaceAll(/[_-]/g, "");
-}
-
-/** The option whose name is nearest to `spelling`, if it is near enough to be a slip. */
-function closest(spelling: string): string | undefined {
-  const most = spelling.length < 6 ? 1 : 2;
-  let best: string | undefined;
-  let least = most + 1;
-  for (const name of Object.keys(OPTION_RULES)) {
-    const distance = editDistance(spelling, plain(name), least);
-    if (distance < least) [best, least] = [name, distance];
-  }
-  return best;
-}
-
-/** Insertions, deletions, replacements and swaps of neighbours between two words; `limit` where it is at least that. */
-export function editDistance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) >= limit) return limit;
-  let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_unused, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      let cost = Math.min(row[j - 1]! + (same ? 0 : 1), row[j]! + 1, next[j - 1]! + 1);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        cost = Math.min(cost, before[j - 2]! + 1);
-      next.push(cost);
-    }
-    [before, row] = [row, next];
-  }
-  return Math.min(row[b.length]!, limit);
 }

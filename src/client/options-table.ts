@@ -4,6 +4,7 @@
  * you mean", and what the tests compare the tables of the documentation with.
  */
 
+import { isIP } from "node:net";
 import {
   DEFAULT_KEEP_ALIVE_TIMEOUT,
   DEFAULT_MAX_CONNECTIONS,
@@ -11,8 +12,11 @@ import {
   DEFAULT_MAXSIZE,
 } from "../core/defaults.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
-import { redact } from "../core/redact.ts";
-import type { PoolManagerOptions, RequestOptions } from "./options.ts";
+import { isHeaderSource } from "../core/header-source.ts";
+import { isPlainObject, refuseUnknown } from "../core/options.ts";
+import { kindOf, show } from "../core/shown.ts";
+import type { PoolManagerOptions, RequestOptions, SocketOptions } from "./options.ts";
+import type { ProxyConfig, SocksOptions } from "./proxy.ts";
 
 /** Names of all options. */
 export type OptionName = keyof PoolManagerOptions | keyof RequestOptions;
@@ -37,11 +41,16 @@ export interface OptionRule {
   readonly none?: unknown;
   /** The default as the documentation says it, where the value alone does not. */
   readonly shown?: string;
+  /** What a plain object given as its value may have in it. */
+  readonly parts?: Readonly<Record<string, Kind>>;
   /** Wrong values are not shown: they may be credentials. */
   readonly secret?: true;
 }
 
 type Kind = Pick<OptionRule, "wanted" | "fits"> & Partial<OptionRule>;
+
+/** All that an option's object may have in it. */
+type Parts<T> = { readonly [Name in keyof T]-?: Kind };
 
 const UNLIMITED = Number.POSITIVE_INFINITY;
 
@@ -70,10 +79,10 @@ const NAME_OR_FALSE: Kind = {
 const FUNCTION: Kind = { wanted: "a function", fits: (value) => typeof value === "function" };
 const FIELDS: Kind = {
   wanted: "an object, a Headers, an HTTPHeaderDict or pairs of name and value",
-  fits: isObject,
+  fits: isHeaderSource,
   secret: true,
 };
-const OBJECT: Kind = { wanted: "an object", fits: isObject };
+const OBJECT: Kind = { wanted: "an object", fits: isPlainObject };
 /** Checked where it is used, by a function that knows all its forms. */
 const ANYTHING: Kind = { wanted: "", fits: () => true };
 const TLS_VERSIONS = oneOf("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3");
@@ -95,19 +104,14 @@ export const OPTION_RULES: { readonly [Name in OptionName]: OptionRule } = {
   connectionMaxAge: rule("pool", "http", DURATION),
   headers: rule("pool+call", "http", FIELDS),
   sourceAddress: rule("pool", "http", {
-    wanted: "an address, or { address, port }",
+    wanted: "an IP address, or { address, port }",
     fits: isSourceAddress,
   }),
-  socketOptions: rule(
-    "pool",
-    "http",
-    {
-      wanted:
-        "an object with noDelay and keepAlive (true or false) and keepAliveInitialDelay (a number of milliseconds)",
-      fits: isSocketOptions,
-    },
-    { shown: "`{ noDelay: true }`" },
-  ),
+  socketOptions: rule("pool", "http", OBJECT, {
+    wanted: "an object with noDelay, keepAlive and keepAliveInitialDelay",
+    shown: "`{ noDelay: true }`",
+    parts: { noDelay: FLAG, keepAlive: FLAG, keepAliveInitialDelay: WAIT } satisfies Parts<SocketOptions>,
+  }),
   socketPath: rule("pool", "http", NAME),
   lookup: rule("pool", "http", FUNCTION, { shown: "`dns.lookup`" }),
   connect: rule("pool", "http", FUNCTION),
@@ -143,11 +147,27 @@ export const OPTION_RULES: { readonly [Name in OptionName]: OptionRule } = {
     secret: true,
   }),
   proxyHeaders: rule("pool", "http", FIELDS),
-  proxyConfig: rule("pool", "http", OBJECT),
+  proxyConfig: rule("pool", "http", OBJECT, {
+    parts: {
+      tls: OBJECT,
+      useForwardingForHttps: FLAG,
+      assertHostname: NAME_OR_FALSE,
+      assertFingerprint: NAME,
+      useTunnelForHttp: FLAG,
+    } satisfies Parts<ProxyConfig>,
+  }),
   socksOptions: rule("pool", "http", {
     wanted: "an object with socksVersion (4 or 5), proxyHost and proxyPort",
     fits: isSocksOptions,
     secret: true,
+    parts: {
+      socksVersion: ANYTHING,
+      proxyHost: ANYTHING,
+      proxyPort: ANYTHING,
+      username: { ...TEXT, secret: true },
+      password: { ...TEXT, secret: true },
+      rdns: FLAG,
+    } satisfies Parts<SocksOptions>,
   }),
   redirect: rule("pool+call", "http", FLAG, { default: true }),
   deadline: rule("pool+call", "http", DURATION),
@@ -195,7 +215,10 @@ export const OPTION_RULES: { readonly [Name in OptionName]: OptionRule } = {
   serverHostname: rule("pool", "https", NAME, { wanted: "a name", shown: "the host" }),
   sslMinimumVersion: rule("pool", "https", TLS_VERSIONS, { shown: '`"TLSv1.2"`, newest' }),
   sslMaximumVersion: rule("pool", "https", TLS_VERSIONS, { shown: '`"TLSv1.2"`, newest' }),
-  sslContext: rule("pool", "https", { wanted: "what tls.createSecureContext() gives", fits: isObject }),
+  sslContext: rule("pool", "https", {
+    wanted: "what tls.createSecureContext() gives",
+    fits: (value) => isObject(value) && "context" in value,
+  }),
 
   // ProxyOptions
   proxyTls: rule("manager", null, OBJECT, { shown: "" }),
@@ -242,11 +265,28 @@ export function keyFields(scheme: "http" | "https"): string[] {
     .map(([name]) => name);
 }
 
-/** Checks a value that is neither `undefined` nor `null`. Throws `InvalidArgumentError`. */
-export function checkOption(name: string, rule: OptionRule, value: unknown): void {
-  if (rule.fits(value)) return;
-  const given = rule.secret ? kind(value) : show(value);
-  throw new InvalidArgumentError(`${name} must be ${rule.wanted}, not ${given}`);
+/**
+ * Checks a value that is neither `undefined` nor `null`; `open`: there may be more in it than is known here.
+ * Throws `InvalidArgumentError`.
+ */
+export function checkOption(name: string, rule: Kind, value: unknown, open = false): void {
+  const { fits, parts, secret, wanted } = rule;
+  if (parts !== undefined && isPlainObject(value)) checkParts(name, parts, value, open);
+  if (fits(value)) return;
+  throw new InvalidArgumentError(`${name} must be ${wanted}, not ${secret ? kindOf(value) : show(value)}`);
+}
+
+function checkParts(
+  name: string,
+  parts: Readonly<Record<string, Kind>>,
+  given: Readonly<Record<string, unknown>>,
+  open: boolean,
+): void {
+  if (!open) refuseUnknown(name, given, Object.keys(parts));
+  for (const [part, kind] of Object.entries(parts)) {
+    const value = given[part];
+    if (value !== undefined && value !== null) checkOption(`${name}.${part}`, kind, value);
+  }
 }
 
 /** The number that holds for an option whose value was checked. */
@@ -255,21 +295,6 @@ export function numberOption(options: object, name: OptionName): number {
   const { default: fallback, none } = OPTION_RULES[name];
   if (value === undefined) return fallback as number;
   return (value ?? none ?? fallback) as number;
-}
-
-/** A value for the text of an error: short, on one line, without credentials of URLs. */
-export function show(value: unknown): string {
-  if (typeof value === "string") return redact(JSON.stringify(value.slice(0, 80)));
-  return typeof value === "object" || typeof value === "function" ? kind(value) : String(value);
-}
-
-/** What sort of value it is. */
-function kind(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "an array";
-  if (typeof value !== "object") return `a ${typeof value}`;
-  const name: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name;
-  return typeof name === "string" && name !== "Object" && name !== "" ? `a ${name}` : "an object";
 }
 
 function rule(
@@ -306,14 +331,12 @@ function hasMethods(value: unknown, ...names: string[]): boolean {
 }
 
 function isSourceAddress(value: unknown): boolean {
-  if (typeof value === "string") return value !== "";
+  if (typeof value === "string") return isIP(value) !== 0;
   if (!isObject(value)) return false;
   const [address, port] = Array.isArray(value)
     ? value
     : [(value as { address?: unknown }).address, (value as { port?: unknown }).port];
-  return (
-    typeof address === "string" && address !== "" && (port === undefined || port === null || isPort(port))
-  );
+  return isIP(String(address)) !== 0 && (port === undefined || port === null || isPort(port));
 }
 
 function isSocksOptions(value: unknown): boolean {
@@ -328,16 +351,4 @@ function isBytesOrText(value: unknown): boolean {
 
 function isPort(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 65_535;
-}
-
-function isSocketOptions(value: unknown): boolean {
-  if (!isObject(value) || Array.isArray(value)) return false;
-  const { noDelay, keepAlive, keepAliveInitialDelay } = value as Record<string, unknown>;
-  const flags = [noDelay, keepAlive].every((flag) => flag === undefined || flag === null || FLAG.fits(flag));
-  return (
-    flags &&
-    (keepAliveInitialDelay === undefined ||
-      keepAliveInitialDelay === null ||
-      WAIT.fits(keepAliveInitialDelay))
-  );
 }

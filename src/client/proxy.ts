@@ -7,6 +7,7 @@ import {
   ProxySchemeUnknown,
 } from "../core/errors.ts";
 import { percentDecode } from "../core/percent.ts";
+import { kindOf, show } from "../core/shown.ts";
 import { DEFAULT_PORTS, normalizeHost, parseUrl, Url } from "../core/url.ts";
 import type { SocksSettings } from "../dial/proxy/socks.ts";
 import type { TlsOptions } from "../dial/tls/settings.ts";
@@ -72,10 +73,13 @@ export function parseProxyUrl(proxy: ProxyUrl): Url {
   if (proxy instanceof Url) return proxy;
   const text = proxy instanceof URL ? proxy.href : proxy;
   if (typeof text !== "string") {
-    throw new InvalidArgumentError(`The URL of a proxy must be a string, not ${typeof text}`);
+    throw new InvalidArgumentError(
+      `The URL of a proxy must be a string or a URL, such as "http://proxy.test:3128", not ${kindOf(text)}`,
+    );
   }
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
-    const message = "Proxy URL had no scheme, should start with http:// or https://";
+    const shown = text.includes("@") ? "" : `, not ${show(text)}`;
+    const message = `Proxy URL had no scheme, should start with http:// or https://${shown}`;
     throw new ProxySchemeUnknown("", { message });
   }
   if (typeof proxy === "string" && hasUnencodedUserinfo(text)) {
@@ -146,7 +150,7 @@ function checkSocksLogin({ socksVersion, username, password }: SocksOptions): vo
   ] as const) {
     if (value === undefined || value === null) continue;
     if (typeof value !== "string") {
-      throw new InvalidArgumentError(`The ${what} for a SOCKS proxy must be a string, not ${typeof value}`);
+      throw new InvalidArgumentError(`The ${what} for a SOCKS proxy must be a string, not ${kindOf(value)}`);
     }
     const bytes = Buffer.byteLength(value);
     if (socksVersion === 5 && bytes > LONGEST_SOCKS5_LOGIN) {

@@ -1,17 +1,18 @@
 /** `request` and its two halves, over an `urlopen` that managers and pools each have (urllib3's `RequestMethods`). */
 
 import { discardGiven } from "../body/request/encode.ts";
+import { jsonText } from "../body/request/json.ts";
 import { type Fields, multipartPayload } from "../body/request/multipart.ts";
 import { isEmptyFields } from "../body/request/shapes.ts";
 import { appendQuery, type QuerySource, urlencode } from "../body/request/urlencode.ts";
 import { HTTPError, InvalidArgumentError } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
 import { shownUrl, type UrlLike, urlText } from "../core/url.ts";
+import { checkMethod } from "../protocol/request-head.ts";
 import { addCallSite } from "./failure.ts";
 import type { RequestBody, RequestOptions, UrlopenOptions } from "./options.ts";
 import { checkOption, OPTION_RULES } from "./options-table.ts";
 import type { HTTPResponse } from "./response/response.ts";
-import { checkOptionsObject } from "./settings.ts";
 
 /** No options at all; by identity the sign that a request goes by the defaults. */
 export const NO_OPTIONS: UrlopenOptions = Object.freeze({});
@@ -38,7 +39,6 @@ export abstract class RequestMethods {
     return this.#encoded(method, url, options ?? NO_OPTIONS, () => {
       const verb = upper(method);
       if (options === undefined || options === null) return this.urlopen(verb, urlText(url), NO_OPTIONS);
-      checkOptionsObject(options, "a request");
       return URL_METHODS.has(verb)
         ? this.requestEncodeUrl(verb, url, options)
         : this.requestEncodeBody(verb, url, options);
@@ -46,35 +46,33 @@ export abstract class RequestMethods {
   }
 
   /** A request whose `fields` go into the query. */
-  requestEncodeUrl(
-    method: string,
-    url: UrlLike,
-    options: RequestOptions = NO_OPTIONS,
-  ): Promise<HTTPResponse> {
-    return this.#encoded(method, url, options, () => {
+  requestEncodeUrl(method: string, url: UrlLike, given?: RequestOptions | null): Promise<HTTPResponse> {
+    return this.#encoded(method, url, given ?? NO_OPTIONS, () => {
+      const verb = upper(method);
+      const options: RequestOptions = given ?? NO_OPTIONS;
       const { fields, encodeMultipart, multipartBoundary } = options;
       if ((encodeMultipart ?? multipartBoundary ?? undefined) !== undefined) {
-        throw new InvalidArgumentError(`encodeMultipart and multipartBoundary mean nothing for ${method}`);
+        throw new InvalidArgumentError(`encodeMultipart and multipartBoundary mean nothing for ${verb}`);
       }
       const rest = withoutForm(encodeJson(options, this.headers));
       const text = urlText(url);
       const target = hasFields(fields) ? appendQuery(text, urlencode(fields as QuerySource)) : text;
-      return this.urlopen(upper(method), target, rest);
+      return this.urlopen(verb, target, rest);
     });
   }
 
   /** A request whose `fields` go into the body, multipart unless `encodeMultipart` is false. */
-  requestEncodeBody(
-    method: string,
-    url: UrlLike,
-    options: RequestOptions = NO_OPTIONS,
-  ): Promise<HTTPResponse> {
-    return this.#encoded(method, url, options, () => {
+  requestEncodeBody(method: string, url: UrlLike, given?: RequestOptions | null): Promise<HTTPResponse> {
+    return this.#encoded(method, url, given ?? NO_OPTIONS, () => {
+      const verb = upper(method);
+      const options: RequestOptions = given ?? NO_OPTIONS;
       const { fields, encodeMultipart, multipartBoundary } = options;
       if (encodeMultipart != null)
         checkOption("encodeMultipart", OPTION_RULES.encodeMultipart, encodeMultipart);
+      if (multipartBoundary != null)
+        checkOption("multipartBoundary", OPTION_RULES.multipartBoundary, multipartBoundary);
       const rest = withoutForm(encodeJson(options, this.headers));
-      if (!hasFields(fields)) return this.urlopen(upper(method), urlText(url), rest);
+      if (!hasFields(fields)) return this.urlopen(verb, urlText(url), rest);
       if (rest.body !== undefined && rest.body !== null) {
         throw new InvalidArgumentError(
           "request got values for both 'fields' and 'body', can only specify one.",
@@ -85,7 +83,7 @@ export abstract class RequestMethods {
           ? multipartBody(fields as Fields, multipartBoundary)
           : { body: urlencode(fields as QuerySource), contentType: "application/x-www-form-urlencoded" };
       const headers = withType(rest.headers ?? this.headers, contentType);
-      return this.urlopen(upper(method), urlText(url), { ...rest, body, headers });
+      return this.urlopen(verb, urlText(url), { ...rest, body, headers });
     });
   }
 
@@ -120,9 +118,9 @@ export function refuse(
   return Promise.reject(error);
 }
 
-function upper(method: string): string {
-  if (typeof method === "string") return method.toUpperCase();
-  throw new InvalidArgumentError(`Method must be a string, not ${typeof method}`);
+function upper(method: unknown): string {
+  checkMethod(method);
+  return method.toUpperCase();
 }
 
 function hasFields(fields: RequestOptions["fields"]): fields is Fields | QuerySource {
@@ -147,21 +145,7 @@ function encodeJson(options: RequestOptions, headers: HeaderSource | null | unde
       "request got values for both 'body' and 'json' parameters which are mutually exclusive",
     );
   }
-  const body = jsonText(json);
-  return { ...rest, body, headers: withType(rest.headers ?? headers, "application/json") };
-}
-
-function jsonText(json: unknown): string {
-  let text: string | undefined;
-  let cause: unknown;
-  try {
-    text = JSON.stringify(json) as string | undefined;
-  } catch (error) {
-    cause = error;
-  }
-  if (text !== undefined) return text;
-  const why = cause instanceof Error ? `: ${cause.message}` : "";
-  throw new InvalidArgumentError(`'json' must be a value that JSON can express${why}`, { cause });
+  return { ...rest, body: jsonText(json), headers: withType(rest.headers ?? headers, "application/json") };
 }
 
 /** The body in the form in which it is sent: callers never see it. */

@@ -4,9 +4,16 @@ import { AsyncResource } from "node:async_hooks";
 import { encodeBody, measured, type Payload, payloadOf } from "../body/request/encode.ts";
 import { sourceError } from "../body/request/sources.ts";
 import type { BodyStream } from "../connection/upload-source.ts";
+import { InvalidArgumentError } from "../core/errors.ts";
 import { type HeaderSource, HTTPHeaderDict } from "../core/headers.ts";
 import type { Pool } from "../pool/pool.ts";
-import { type DefaultFields, isBodiless, type PlainFields, RequestHead } from "../protocol/request-head.ts";
+import {
+  checkMethod,
+  type DefaultFields,
+  isBodiless,
+  type PlainFields,
+  RequestHead,
+} from "../protocol/request-head.ts";
 import type { UrlopenOptions } from "./options.ts";
 import type { ProxyFields } from "./proxy-fields.ts";
 import { NO_OPTIONS } from "./request-methods.ts";
@@ -79,6 +86,7 @@ export function prepareCall(
   options: UrlopenOptions,
   defaults: HeaderSource | null | undefined,
 ): RequestSpec {
+  if (typeof method !== "string") checkMethod(method);
   if (options === NO_OPTIONS && isEmpty(defaults)) {
     return { method, headers: null, body: null, makeBody: null, given: null, settings: base };
   }
@@ -100,6 +108,9 @@ async function madeBody(make: () => unknown, bodyPos: number | null | undefined)
     source = await make();
   } catch (error) {
     throw sourceError(error);
+  }
+  if (source === undefined || source === null) {
+    throw new InvalidArgumentError(`The function given as 'body' must give a body, not ${String(source)}`);
   }
   return encodeBody(source, { bodyPos });
 }

@@ -2,13 +2,14 @@
 
 import type { OnProgress } from "../body/request/progress.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
+import { checkOptionsObject, refuseUnknown as refuseParts } from "../core/options.ts";
 import { Retry } from "../policy/retry.ts";
 import { Timeout } from "../policy/timeout.ts";
 import type { CookieJarLike } from "./cookies.ts";
 import type { OnRequest, OnResponse } from "./hooks.ts";
 import { refuseUnknown } from "./option-names.ts";
 import type { PoolManagerOptions, PoolOptions, UrlopenOptions } from "./options.ts";
-import { checkOption, OPTION_RULES, ruleOf, show } from "./options-table.ts";
+import { checkOption, keyFields, OPTION_RULES, ruleOf } from "./options-table.ts";
 import { CallerMemory } from "./response/caller-memory.ts";
 import type { Informational } from "./response/response.ts";
 
@@ -79,6 +80,7 @@ export function poolSettings(options: PoolOptions, ownOptions: ReadonlySet<strin
  * values, and for names that nothing knows.
  */
 export function callSettings(base: CallSettings, options: UrlopenOptions): CallSettings {
+  checkOptionsObject(options, "a request");
   const given = options as Given;
   for (const name in given) {
     const value = given[name];
@@ -111,12 +113,6 @@ export function checkManagerOptions(options: PoolManagerOptions): void {
   derive({ ...DEFAULTS }, DEFAULTS, options, true);
 }
 
-/** Throws `InvalidArgumentError` unless `options` are an object. */
-export function checkOptionsObject(options: unknown, whose: string): void {
-  if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
-  throw new InvalidArgumentError(`The options of ${whose} must be an object, not ${show(options)}`);
-}
-
 function check(options: object, level: "pool" | "manager"): void {
   checkOptionsObject(options, level === "pool" ? "a pool" : "a PoolManager");
   const { allowUnknownOptions } = options as PoolOptions;
@@ -127,7 +123,7 @@ function check(options: object, level: "pool" | "manager"): void {
     if (rule === undefined || !taken) {
       if (allowUnknownOptions !== true) refuseUnknown(name, level, value);
     } else if (value !== null) {
-      checkOption(name, rule, value);
+      checkOption(name, rule, value, allowUnknownOptions);
       if (name === "proxyTls") checkTls(name, value);
       if (name === "proxyConfig") checkTls("proxyConfig.tls", (value as { tls?: unknown }).tls);
     }
@@ -138,12 +134,9 @@ function check(options: object, level: "pool" | "manager"): void {
 function checkTls(option: string, options: unknown): void {
   if (options === undefined || options === null) return;
   checkOptionsObject(options, option);
+  refuseParts(option, options, keyFields("https"));
   for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || value === null) continue;
-    const rule = ruleOf(name);
-    if (rule?.key !== "https")
-      throw new InvalidArgumentError(`${option} has no TLS option named ${show(name)}`);
-    checkOption(`${option}.${name}`, rule, value);
+    if (value !== undefined && value !== null) checkOption(`${option}.${name}`, ruleOf(name)!, value);
   }
 }
 

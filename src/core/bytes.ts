@@ -2,6 +2,7 @@
 
 import { types } from "node:util";
 import { InvalidArgumentError } from "./errors.ts";
+import { kindOf } from "./shown.ts";
 
 /** Memory that bytes can be written to: a `Uint8Array`, a `Buffer` or another view, or what is below them. */
 export type BufferTarget = ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
@@ -51,9 +52,4 @@ export function writableBytes(value: unknown, what: string): Buffer {
   } catch {
     throw new InvalidArgumentError(`${what} is detached: its buffer was transferred`);
   }
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

@@ -5,12 +5,10 @@
  */
 
 import { InvalidArgumentError } from "./errors.ts";
+import { entriesOf, type HeaderValue, type HeaderValues } from "./header-source.ts";
+import { kindOf } from "./shown.ts";
 
-/** One value; numbers become strings. */
-export type HeaderValue = string | number;
-
-/** A value, or several for as many field lines. */
-export type HeaderValues = HeaderValue | readonly HeaderValue[];
+export type { HeaderValue, HeaderValues } from "./header-source.ts";
 
 /**
  * What header fields can be made of: a header dict, the platform's `Headers`, a `Map`, any iterable of pairs, or a
@@ -301,55 +299,13 @@ function keyOf(name: string): string {
 function textOf(name: string, value: HeaderValue): string {
   if (typeof value === "string") return value;
   if (typeof value === "number") return String(value);
-  const kind = value === null ? "null" : typeof value;
   throw new InvalidArgumentError(
-    `The value of header ${String(name)} must be a string or number, not ${kind}`,
+    `The value of header ${String(name)} must be a string or number, not ${kindOf(value)}`,
   );
 }
 
 function isList(values: HeaderValues): values is readonly HeaderValue[] {
   return Array.isArray(values);
-}
-
-/** Names and values of a source that is no header dict. */
-function* entriesOf(source: HeaderSource): Generator<readonly [string, HeaderValues]> {
-  if (typeof source !== "object" || source === null) {
-    throw new InvalidArgumentError(
-      `Header fields cannot be made of ${source === null ? "null" : typeof source}`,
-    );
-  }
-  if (!(Symbol.iterator in source)) {
-    if (isForeignHeaders(source)) {
-      yield* pairsOf(source);
-      return;
-    }
-    for (const [name, values] of Object.entries(source)) if (values !== undefined) yield [name, values];
-    return;
-  }
-  for (const pair of source as Iterable<readonly [string, HeaderValues]>) {
-    if (!Array.isArray(pair) || pair.length !== 2) {
-      throw new InvalidArgumentError("An iterable of header fields must give pairs of name and value");
-    }
-    yield pair as unknown as readonly [string, HeaderValues];
-  }
-}
-
-/** What every `Headers` has, an old one without iterators too. */
-interface ForeignHeaders {
-  forEach(callback: (value: string, name: string) => void): void;
-}
-
-function isForeignHeaders(source: object): source is ForeignHeaders {
-  const { forEach, get } = source as Record<string, unknown>;
-  return typeof forEach === "function" && typeof get === "function";
-}
-
-function pairsOf(source: ForeignHeaders): [string, string][] {
-  const pairs: [string, string][] = [];
-  source.forEach((value, name) => {
-    pairs.push([name, value]);
-  });
-  return pairs;
 }
 
 function replacementsOf(source: HeaderSource): Iterable<readonly [string, HeaderValues]> {

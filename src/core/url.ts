@@ -7,6 +7,7 @@ import { isUtf8 } from "node:buffer";
 import { InvalidArgumentError, LocationParseError } from "./errors.ts";
 import { isIPLiteral, isNormalized, normalizeHost } from "./host.ts";
 import { encodeInvalid, hasStrayPercent, PATH, percentDecode, QUERY, USERINFO } from "./percent.ts";
+import { kindOf } from "./shown.ts";
 
 export { bracketHost, normalizeHost, withoutZone } from "./host.ts";
 
@@ -111,7 +112,20 @@ export class Url {
   toString(): string {
     return this.url;
   }
+
+  /** The parts, without the credentials: what is written to logs. */
+  toJSON(): Record<string, string | number | null> {
+    const { scheme, auth, host, port, path, query, fragment } = this;
+    return { scheme, auth: auth === null ? null : "[redacted]", host, port, path, query, fragment };
+  }
 }
+
+// Not a method: this module knows nothing of Node's.
+Object.defineProperty(Url.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+  value(this: Url, _depth: number, options: unknown, inspect: (value: unknown, options: unknown) => string) {
+    return `Url ${inspect(this.toJSON(), options)}`;
+  },
+});
 
 /** A URL as callers give it. */
 export type UrlLike = string | URL | Url;
@@ -154,13 +168,16 @@ export function urlText(url: UrlLike): string {
   if (typeof url === "string") return url;
   if (url instanceof URL) return url.href;
   if (url instanceof Url) return url.url;
-  throw new InvalidArgumentError(`url must be a string or a URL, not ${typeof url}`);
+  throw new InvalidArgumentError(`url must be a string or a URL, not ${kindOf(url)}`);
 }
 
 /** `url`, whatever it is, as a message may show it: without userinfo, also where it cannot be parsed. */
 export function shownUrl(url: unknown): string {
   try {
-    return new Url({ ...parseUrl(url as UrlLike), auth: null }).url;
+    const parsed = parseUrl(url as UrlLike);
+    // `user:password@host` without a scheme has a scheme `user`, and no host.
+    if (parsed.host === null) return String(url).replace(/^[^/?#]*@/, "");
+    return new Url({ ...parsed, auth: null }).url;
   } catch (error) {
     return error instanceof LocationParseError ? error.location : "";
   }
@@ -226,7 +243,7 @@ export function sameOrigin(a: Url, b: Url): boolean {
 
 function checkText(what: string, text: unknown): void {
   if (typeof text !== "string")
-    throw new InvalidArgumentError(`${what} must be a string, not ${typeof text}`);
+    throw new InvalidArgumentError(`${what} must be a string, not ${kindOf(text)}`);
 }
 
 function split(text: string): Components {

@@ -6,6 +6,7 @@ import type { Connection, ConnectionOwner } from "../connection/connection.ts";
 import type { Clock } from "../core/clock.ts";
 import { ConnectTimeoutError, HTTPError, InvalidArgumentError, NewConnectionError } from "../core/errors.ts";
 import { ignore } from "../core/ignore.ts";
+import { kindOf } from "../core/shown.ts";
 import { type Connecting, HandshakeStep, timeoutText } from "./handshake-step.ts";
 
 /** Scheme, host and port of the requests that a connection is for. */
@@ -137,10 +138,6 @@ function isConnection(value: unknown): value is Connection {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
-}
-
-function kindOf(value: unknown): string {
-  return isObject(value) ? (value.constructor?.name ?? "an object") : String(value);
 }
 
 /** `stream` with the methods that sockets have besides. A stream keeps no program alive and has no timers: they do nothing. */

@@ -10,7 +10,9 @@ import type { HTTPResponse } from "../client/response/response.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { IncompleteRead, InvalidArgumentError, ProtocolError, ResponseError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
+import { checkOptionsObject, refuseUnknown } from "../core/options.ts";
 import { redact } from "../core/redact.ts";
+import { show } from "../core/shown.ts";
 import { type UrlLike, urlText } from "../core/url.ts";
 import { isRetryable, type Retry } from "../policy/retry.ts";
 import { isStrongTag, PartFile, type PartOrigin } from "./part-file.ts";
@@ -63,9 +65,9 @@ export async function downloadTo(
   manager: Requester,
   url: UrlLike,
   path: string,
-  options: DownloadOptions = {},
+  options?: DownloadOptions | null,
 ): Promise<DownloadResult> {
-  const download = new Download(manager, urlText(url), options);
+  const download = new Download(manager, urlText(url), checked(path, options));
   const target = await Target.take(path);
   try {
     return { path: resolve(path), ...(await download.run(target)) };
@@ -297,14 +299,35 @@ function isStrongDate(headers: HTTPHeaderDict): boolean {
   return age >= 1000;
 }
 
+/** The options of a download to `path`. Throws `InvalidArgumentError` for what is its own; requests check the rest. */
+function checked(path: unknown, given: DownloadOptions | null | undefined): DownloadOptions {
+  if (typeof path !== "string" || path === "") {
+    throw new InvalidArgumentError(`path must be the path of a file, not ${show(path)}`);
+  }
+  const options = given ?? {};
+  checkOptionsObject(options, "a download");
+  const { digest, resume, mode } = options;
+  if (digest !== undefined) {
+    checkOptionsObject(digest, "digest");
+    refuseUnknown("digest", digest, ["algorithm", "value"]);
+  }
+  if (resume !== undefined && typeof resume !== "boolean") {
+    throw new InvalidArgumentError(`resume must be true or false, not ${show(resume)}`);
+  }
+  if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o7777)) {
+    throw new InvalidArgumentError(`mode must be a number such as 0o644, not ${show(mode)}`);
+  }
+  return options;
+}
+
 function newHash(digest: DownloadOptions["digest"]): Hash | null {
   if (digest === undefined) return null;
-  if (digest.value !== undefined && !/^[0-9a-f]+$/i.test(digest.value))
+  if (digest.value !== undefined && !/^[0-9a-f]+$/i.test(String(digest.value)))
     throw new InvalidArgumentError("digest.value must be hexadecimal");
   try {
     return createHash(digest.algorithm);
   } catch (cause) {
-    throw new InvalidArgumentError(`unknown digest algorithm: ${digest.algorithm}`, { cause });
+    throw new InvalidArgumentError(`unknown digest algorithm: ${show(digest.algorithm)}`, { cause });
   }
 }
 

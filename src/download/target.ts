@@ -55,8 +55,8 @@ export class Target {
    * with the file system's errors.
    */
   static async take(path: string): Promise<Target> {
-    const real = await realTarget(resolve(path));
-    const found = await stat(real).catch(() => null);
+    // Of the path as it stands: what leads to a pipe, such as /dev/stdout, need not name a file.
+    const found = await stat(resolve(path)).catch(() => null);
     if (found?.isDirectory()) throw new InvalidArgumentError(`${path} is a folder`);
     if (found !== null && !found.isFile()) {
       const advice = "read the response instead, and write its stream there";
@@ -64,6 +64,7 @@ export class Target {
         `${path} is a device or pipe, which a download would replace: ${advice}`,
       );
     }
+    const real = await realTarget(resolve(path));
     if (underWay.has(real)) throw new InvalidArgumentError(`${path} is being downloaded already`);
     underWay.add(real);
     try {

@@ -1,9 +1,11 @@
 /** The options that a manager gives its pools. */
 
 import type { PoolManagerOptions, PoolOptions } from "../client/options.ts";
-import { OPTION_RULES, show } from "../client/options-table.ts";
+import { OPTION_RULES } from "../client/options-table.ts";
 import { checkManagerOptions } from "../client/settings.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
+import { isPlainObject } from "../core/options.ts";
+import { show } from "../core/shown.ts";
 
 /** Pool options as the manager keeps them: any name may be among them. */
 export type PoolKwargs = PoolOptions & Record<string, unknown>;
@@ -52,10 +54,6 @@ export function frozenValues(kw: PoolKwargs): PoolKwargs {
 export function isStable(value: unknown): boolean {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return true;
   return !(Array.isArray(value) || isPlainObject(value) || Symbol.iterator in value || value instanceof Date);
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 /** A view of `target` that calls `onWrite` after each change made through it. Reads cost what a `Proxy` costs. */

@@ -14,7 +14,7 @@ import type { HTTPResponse } from "../client/response/response.ts";
 import { type CallSettings, poolSettings } from "../client/settings.ts";
 import { SharedResources } from "../client/shared-resources.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
-import { ClosedPoolError, LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
+import { ClosedPoolError, URLSchemeUnknown } from "../core/errors.ts";
 import type { HeaderSource } from "../core/headers.ts";
 import { ignore } from "../core/ignore.ts";
 import { logIfAsked, trace } from "../core/trace.ts";
@@ -45,7 +45,7 @@ import { isThenable, withProxyConfig } from "./proxy-context.ts";
 import { RecentlyUsedContainer } from "./recently-used.ts";
 import { requestContext } from "./request-context.ts";
 import { RetiredPools } from "./retired-pools.ts";
-import { own, type PoolClass, warnSchemeless } from "./schemes.ts";
+import { hostMissing, own, type PoolClass, warnSchemeless } from "./schemes.ts";
 import { inspectManager, type ManagerStats } from "./stats.ts";
 
 /** The ways from a URL to its pool. */
@@ -196,7 +196,7 @@ export class PoolManager extends RequestMethods {
   }
 
   /** Downloads `url` into the file `path`, going on where an earlier try broke off: see the function `downloadTo`. */
-  downloadTo(url: UrlLike, path: string, options?: DownloadOptions): Promise<DownloadResult> {
+  downloadTo(url: UrlLike, path: string, options?: DownloadOptions | null): Promise<DownloadResult> {
     return downloadTo(this, url, path, options);
   }
 
@@ -210,7 +210,7 @@ export class PoolManager extends RequestMethods {
     scheme: string | null = "http",
     poolKwargs?: PoolOverrides | null,
   ): HTTPConnectionPool {
-    if (!host) throw new LocationValueError("No host specified.");
+    if (!host) throw hostMissing(scheme, this.#keyFnByScheme);
     return this.connectionFromContext(
       requestContext(this.#connectionPoolKw, host, port, scheme || "http", poolKwargs),
     );

@@ -10,7 +10,11 @@ import {
   type SocksOptions,
   socksOptions,
 } from "../client/proxy.ts";
+import { InvalidArgumentError } from "../core/errors.ts";
 import { HTTPHeaderDict } from "../core/headers.ts";
+import { checkOptionsObject } from "../core/options.ts";
+import { show } from "../core/shown.ts";
+import { closest, plain } from "../core/spelling.ts";
 import { bracketHost, Url } from "../core/url.ts";
 import { PoolManager } from "./pool-manager.ts";
 import { type Environment, proxyRules } from "./proxy-env.ts";
@@ -51,6 +55,7 @@ export class ProxyManager extends PoolManager {
    * begins with http:// or https://, `LocationValueError` without a host, `InvalidArgumentError` for bad options.
    */
   constructor(proxyUrl: ProxyUrl | HTTPConnectionPool, options: ProxyManagerOptions = {}) {
+    checkOptionsObject(options, "a ProxyManager");
     const proxy = proxyUrl instanceof HTTPConnectionPool ? urlOf(proxyUrl) : parseHttpProxyUrl(proxyUrl);
     super({ ...options, proxy });
     this.proxy = new Url({ ...proxy, auth: null });
@@ -80,9 +85,30 @@ export class SOCKSProxyManager extends PoolManager {
   static override readonly name: string = "SOCKSProxyManager";
   /** Throws `ProxySchemeUnknown` for another scheme, `LocationValueError` without a host. */
   constructor(proxyUrl: ProxyUrl, options: SOCKSProxyManagerOptions = {}) {
+    checkOptionsObject(options, "a SOCKSProxyManager");
     const { username, password, ...rest } = options;
+    refuseOtherLogin(rest);
     const socks: SocksOptions = socksOptions(parseProxyUrl(proxyUrl), username, password);
     super({ ...rest, socksOptions: socks });
+  }
+}
+
+/** What others call `username` and `password`; the names of options of one's own are legal. */
+const OTHER_LOGIN: ReadonlyMap<string, string> = new Map([
+  ["user", "username"],
+  ["userid", "username"],
+  ["login", "username"],
+  ["pass", "password"],
+  ["passwd", "password"],
+]);
+
+function refuseOtherLogin(options: object): void {
+  for (const name of Object.keys(options)) {
+    const meant = OTHER_LOGIN.get(plain(name)) ?? closest(name, ["username", "password"]);
+    if (meant === undefined) continue;
+    throw new InvalidArgumentError(
+      `Unknown SOCKSProxyManager option ${show(name)}: did you mean ${show(meant)}?`,
+    );
   }
 }
 

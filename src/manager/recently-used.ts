@@ -5,6 +5,8 @@
  */
 
 import { InvalidArgumentError } from "../core/errors.ts";
+import { checkOptionsObject, refuseUnknown } from "../core/options.ts";
+import { show } from "../core/shown.ts";
 
 /** Options of {@link RecentlyUsedContainer}. */
 export interface RecentlyUsedContainerOptions<V, K = unknown> {
@@ -31,7 +33,7 @@ interface Entry<K, V> {
  * goes to `disposeFunc` once, least recent first, after the container has reached its new state: a `disposeFunc`
  * that throws, or that calls back into the container, does no harm to it, and its error reaches the caller.
  *
- * @throws {InvalidArgumentError} if `maxsize` is not a whole number of at least 0 or `Infinity`.
+ * @throws {InvalidArgumentError} for options that make no sense.
  */
 export class RecentlyUsedContainer<K, V> {
   /** Most entries kept. */
@@ -44,12 +46,9 @@ export class RecentlyUsedContainer<K, V> {
   /** Another key that found the most recent entry. */
   #newestAlias: K | undefined;
 
-  constructor({ maxsize = 10, disposeFunc, hash = canonicalHash }: RecentlyUsedContainerOptions<V, K> = {}) {
-    if (maxsize !== Number.POSITIVE_INFINITY && !(Number.isInteger(maxsize) && maxsize >= 0)) {
-      throw new InvalidArgumentError(
-        `maxsize must be a whole number of at least 0, or Infinity, not ${String(maxsize)}`,
-      );
-    }
+  constructor(options: RecentlyUsedContainerOptions<V, K> = {}) {
+    checkOptions(options);
+    const { maxsize = 10, disposeFunc, hash = canonicalHash } = options;
     this.maxsize = maxsize;
     this.#disposeFunc = disposeFunc;
     this.#hash = hash;
@@ -194,4 +193,19 @@ function refuseIteration(): never {
     "A RecentlyUsedContainer is not iterable: entries may leave meanwhile, and every look counts as use. " +
       "Take a snapshot with keys() and look each one up.",
   );
+}
+
+function checkOptions(options: unknown): void {
+  checkOptionsObject(options, "a RecentlyUsedContainer");
+  refuseUnknown("RecentlyUsedContainer", options, ["maxsize", "disposeFunc", "hash"]);
+  const { maxsize = 0, disposeFunc = null, hash = null } = options as Record<string, unknown>;
+  if (maxsize !== Number.POSITIVE_INFINITY && !(Number.isInteger(maxsize) && (maxsize as number) >= 0)) {
+    throw new InvalidArgumentError(
+      `maxsize must be a whole number of at least 0, or Infinity, not ${show(maxsize)}`,
+    );
+  }
+  for (const [name, value] of Object.entries({ disposeFunc, hash })) {
+    if (value === null || typeof value === "function") continue;
+    throw new InvalidArgumentError(`${name} must be a function, not ${show(value)}`);
+  }
 }

@@ -2,6 +2,7 @@
 
 import type { HTTPConnectionPool } from "../client/connection-pool.ts";
 import type { PoolOptions } from "../client/options.ts";
+import { LocationValueError, URLSchemeUnknown } from "../core/errors.ts";
 
 /** A class of pools, as `poolClassesByScheme` holds them. */
 export type PoolClass = new (host: string, port?: number | null, options?: PoolOptions) => HTTPConnectionPool;
@@ -9,6 +10,14 @@ export type PoolClass = new (host: string, port?: number | null, options?: PoolO
 /** The entry for a scheme, which may be any text that a server sent: also "constructor". */
 export function own<T>(entries: Readonly<Record<string, T>>, scheme: string): T | undefined {
   return Object.hasOwn(entries, scheme) ? entries[scheme] : undefined;
+}
+
+/** What is wrong with a URL without a host, by its scheme: `localhost:80/x` has the scheme localhost. */
+export function hostMissing(scheme: string | null, known: Readonly<Record<string, unknown>>): Error {
+  const missing = "No host specified.";
+  if (!scheme || own(known, scheme.toLowerCase()) !== undefined) return new LocationValueError(missing);
+  const message = `${missing} What stands before the first colon is the scheme, and ${scheme} is none: write http:// or https:// in front`;
+  return new URLSchemeUnknown(scheme, { message });
 }
 
 let warned = false;

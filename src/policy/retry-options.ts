@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError } from "../core/errors.ts";
 import { redact } from "../core/redact.ts";
-import { show } from "./option-values.ts";
+import { show } from "../core/shown.ts";
 import { IDEMPOTENT_METHODS, lockedSet } from "./repeatable.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
@@ -120,9 +120,12 @@ export const OTHER_RETRY_NAMES: ReadonlyMap<string, keyof RetryOptions> = new Ma
   ["statuses", "statusForcelist"],
   ["backoff", "backoffFactor"],
   ["delay", "backoffFactor"],
+  ["retryDelay", "backoffFactor"],
+  ["minTimeout", "backoffFactor"],
   ["backoffLimit", "backoffMax"],
   ["maxTimeout", "backoffMax"],
   ["maxRetryAfter", "retryAfterMax"],
+  ["retryAfter", "respectRetryAfterHeader"],
   ["jitter", "fullJitter"],
 ]);
 
@@ -131,10 +134,6 @@ export const OTHER_RETRY_NAMES: ReadonlyMap<string, keyof RetryOptions> = new Ma
  * @throws {InvalidArgumentError} if one makes no sense.
  */
 export function retrySettings(options: RetryOptions): RetrySettings {
-  if (typeof options !== "object" || options === null)
-    throw new InvalidArgumentError(
-      `Retry takes an object of options, not ${show(options)}: see Retry.fromInt`,
-    );
   const total = count("total", options.total, 10);
   const redirect = count("redirect", options.redirect, null);
   const noRedirects = total === false || redirect === false;

@@ -5,8 +5,9 @@
 
 import { inspect } from "node:util";
 import { systemClock } from "../core/clock.ts";
-import { InvalidHeader, MaxRetryError, ResponseError } from "../core/errors.ts";
-import { isPlainObject, refuseUnknown } from "./option-values.ts";
+import { InvalidArgumentError, InvalidHeader, MaxRetryError, ResponseError } from "../core/errors.ts";
+import { isPlainObject, refuseUnknown } from "../core/options.ts";
+import { show } from "../core/shown.ts";
 import { IDEMPOTENT_METHODS, isDeterministic, kindOf, lockedSet } from "./repeatable.ts";
 import { retryAfterDelay } from "./retry-after.ts";
 import type { RetryBudget } from "./retry-budget.ts";
@@ -155,7 +156,8 @@ export class Retry implements RetrySettings {
 
   constructor(options: RetryOptions = {}) {
     // A subclass may have options of its own.
-    if (new.target === Retry) refuseUnknown("Retry", options ?? {}, FIELDS, OTHER_RETRY_NAMES);
+    checkOptions(options);
+    if (new.target === Retry) refuseUnknown("Retry", options, FIELDS, OTHER_RETRY_NAMES);
     Object.assign(this, retrySettings(options));
     if (new.target === Retry) Object.freeze(this);
     else lockFields(this); // A subclass may have fields to add.
@@ -167,8 +169,11 @@ export class Retry implements RetrySettings {
    * @throws {InvalidArgumentError} for anything else, and for an option that is not known.
    */
   static from(retries: RetryLike, options: FromIntOptions = {}): Retry {
-    if (!isPlainObject(retries))
-      return this.fromInt(retries as number | boolean | Retry | null | undefined, options);
+    if (!isPlainObject(retries)) {
+      if (isCount(retries)) return this.fromInt(retries, options);
+      const wanted = "a whole number, false for none at all, { total, ... } or a Retry";
+      throw new InvalidArgumentError(`retries must be ${wanted}, not ${show(retries)}`);
+    }
     return new this(options.redirect === false ? { redirect: false, ...retries } : retries);
   }
 
@@ -386,4 +391,15 @@ function isSame(one: unknown, other: unknown): boolean {
 
 function isSameEntry(one: RetryHistoryEntry, other: RetryHistoryEntry): boolean {
   return (Object.keys(one) as (keyof RetryHistoryEntry)[]).every((key) => one[key] === other[key]);
+}
+
+/** Whether `retries` is one of the short forms of a `Retry`. */
+function isCount(retries: unknown): retries is number | boolean | Retry | null | undefined {
+  if (retries === null || retries === undefined || typeof retries === "boolean") return true;
+  return Number.isInteger(retries) || retries === Number.POSITIVE_INFINITY || retries instanceof Retry;
+}
+
+function checkOptions(options: unknown): void {
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
+  throw new InvalidArgumentError(`Retry takes an object of options, not ${show(options)}: see Retry.fromInt`);
 }

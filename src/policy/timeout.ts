@@ -4,7 +4,8 @@ import { inspect } from "node:util";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT } from "../core/defaults.ts";
 import { InvalidArgumentError, TimeoutStateError } from "../core/errors.ts";
-import { isPlainObject, refuseUnknown, show } from "./option-values.ts";
+import { isPlainObject, refuseUnknown } from "../core/options.ts";
+import { show } from "../core/shown.ts";
 
 /** Options of {@link Timeout}, in ms. `null` and `Infinity` are no limit. */
 export interface TimeoutOptions {

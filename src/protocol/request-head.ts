@@ -15,6 +15,7 @@
 
 import { InvalidArgumentError, InvalidHeader } from "../core/errors.ts";
 import { type HTTPHeaderDict, SKIP_HEADER, SKIPPABLE_HEADERS } from "../core/headers.ts";
+import { kindOf, show } from "../core/shown.ts";
 import { isFieldValue, isToken } from "./grammar.ts";
 
 /** Fields that are sent unless the caller has them. */
@@ -99,11 +100,17 @@ export class RequestHead {
 }
 
 /** Throws `InvalidArgumentError` unless `method` is a token. */
-export function checkMethod(method: string): void {
-  if (!isToken(method)) {
-    throw new InvalidArgumentError(`Method cannot contain non-token characters: ${JSON.stringify(method)}`);
+export function checkMethod(method: unknown): asserts method is string {
+  if (typeof method !== "string") {
+    throw new InvalidArgumentError(`Method must be a string, not ${kindOf(method)}${METHOD_FIRST}`);
   }
+  if (isToken(method)) return;
+  const advice = /[:/]/.test(method) ? METHOD_FIRST : "";
+  throw new InvalidArgumentError(`Method cannot contain non-token characters: ${show(method)}${advice}`);
 }
+
+/** For those who are used to clients that begin with the URL. */
+const METHOD_FIRST = ". The arguments are method, URL and options";
 
 /** Whether a request without body needs no framing field. */
 export function isBodiless(method: string): boolean {

@@ -396,7 +396,7 @@ describe("memory that cannot be written to", () => {
     [5, /not a number/],
     [true, /not a boolean/],
     [{}, /not an object/],
-    [[1, 2], /not an object/],
+    [[1, 2], /not an array of 2/],
     [Reflect.construct(ArrayBuffer, [8, { maxByteLength: 16 }]), /fixed length: its buffer is resizable/],
     [new Uint8Array(Reflect.construct(ArrayBuffer, [8, { maxByteLength: 16 }])), /fixed length/],
     [Reflect.construct(SharedArrayBuffer, [8, { maxByteLength: 16 }]), /fixed length/],

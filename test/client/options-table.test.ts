@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { editDistance } from "../../src/client/option-names.ts";
+
 import { OPTION_RULES, type OptionName } from "../../src/client/options-table.ts";
 import {
   DnsCache,
@@ -350,25 +350,6 @@ describe("names that nothing knows", () => {
       200,
     );
   });
-});
-
-describe("the distance between two words", () => {
-  const rows: [a: string, b: string, distance: number][] = [
-    ["", "", 0],
-    ["abc", "abc", 0],
-    ["abc", "ab", 1],
-    ["abc", "acb", 1],
-    ["abc", "xbc", 1],
-    ["prelaodcontent", "preloadcontent", 1],
-    ["kitten", "sitting", 3],
-    ["a", "zzzzzz", 4],
-  ];
-  for (const [a, b, distance] of rows) {
-    it(`${a} and ${b}: ${distance}`, () => {
-      assert.equal(editDistance(a, b, 4), distance);
-      assert.equal(editDistance(b, a, 4), distance);
-    });
-  }
 });
 
 /** `run` is refused with a message that names the option, and shows no credentials. */

@@ -139,7 +139,7 @@ describe("sources that fail (fault 32)", () => {
     ],
     ["is shorter than declared", () => parts("ab"), /ended after 2 of its declared 3 bytes/],
     ["is longer than declared", () => parts("ab", "cd"), /longer than its declared 3 bytes/],
-    ["gives no bytes", () => [1 as never], /neither a string nor bytes/],
+    ["gives no bytes", () => parts(1 as never), /neither a string nor bytes/],
   ];
   for (const [name, body, message] of sources) {
     it(name, async () => {

@@ -145,7 +145,7 @@ describe("a failure", () => {
     ],
     ["is promised", () => Promise.reject(cause), /Failed to establish a new connection: no way in/],
     ["is a stream that was closed already", closedStream, /closed already/],
-    ["is no stream", () => 5 as never, /connect must give a Duplex or a Connection, not 5/],
+    ["is no stream", () => 5 as never, /connect must give a Duplex or a Connection, not a number/],
     [
       "is nothing",
       async () => undefined as never,

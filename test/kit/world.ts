@@ -241,7 +241,7 @@ export class World implements Disposable {
 
   #options<T extends PoolOptions>(options: T): T {
     const socketOptions = { createSocket: this.#createSocket, failedAddresses: new FailedAddresses() };
-    const seams = { lookup: this.#lookup, socketOptions };
+    const seams = { lookup: this.#lookup, socketOptions, allowUnknownOptions: true };
     return { ...(seams as object), ...options };
   }
 

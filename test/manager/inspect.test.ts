@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { inspect } from "node:util";
-import { HTTPSConnectionPool, PoolManager, ProxyManager } from "../../src/index.ts";
+import { HTTPSConnectionPool, PoolManager, ProxyManager, parseUrl } from "../../src/index.ts";
 import { startHttp } from "../kit/http-origin.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 
@@ -34,6 +34,16 @@ it("managers and pools show no credentials", () => {
     ];
     for (const text of texts) assert.ok(!text.includes(SECRET), text);
   }
+});
+
+it("parsed URLs show their parts, and no credentials", () => {
+  const url = parseUrl(`http://me:${SECRET}@h:81/x`);
+  for (const text of [inspect(url), inspect([url]), JSON.stringify(url)]) {
+    assert.ok(!text.includes(SECRET), text);
+    assert.match(text, /\[redacted\].*81/s);
+  }
+  assert.equal(url.auth, `me:${SECRET}`);
+  assert.equal(JSON.parse(JSON.stringify(parseUrl("http://h/"))).auth, null);
 });
 
 it("they show what they do", async () => {

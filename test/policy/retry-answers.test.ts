@@ -114,7 +114,9 @@ test("an option that Retry does not have is refused, with the one that is meant"
     ["statusCodes", "did you mean statusForcelist?"],
     ["methods", "did you mean allowedMethods?"],
     ["method_whitelist", "did you mean allowedMethods?"],
-    ["totl", "its options are total, connect, read"],
+    ["totl", "did you mean total?"],
+    ["statusForceList", "did you mean statusForcelist?"],
+    ["nonsense", "its options are total, connect, read"],
     ["toString", "its options are"],
   ] as const) {
     for (const make of [Retry.from, (options: object) => new Retry(options as RetryOptions)])

@@ -80,13 +80,14 @@ test("an object in place of a Timeout has its options", () => {
   );
   assert.throws(
     () => Timeout.from(new AbortController().signal as never, Timeout.DEFAULT),
-    /timeout must be a number .* not an object/,
+    /timeout must be a number .* not an AbortSignal/,
   );
 });
 
 test("a limit that there is not is refused, with the one that is meant", () => {
   for (const [name, text] of [
-    ["conect", "its options are total, connect, read"],
+    ["conect", "did you mean connect?"],
+    ["pool", "its options are total, connect, read"],
     ["response", "did you mean read?"],
     ["request", "did you mean total, or the request option deadline?"],
     ["constructor", "its options are"],

@@ -3,12 +3,14 @@
  * Lengths are known for strings, bytes, `Blob`, `URLSearchParams`, `FormData` and file handles; all else goes in chunks.
  */
 
+import { types } from "node:util";
 import { HTTPError, InvalidArgumentError } from "../../core/errors.ts";
 import { ignore } from "../../core/ignore.ts";
+import { kindOf } from "../../core/shown.ts";
 import { dataOf, formDataPayload } from "./multipart.ts";
 import { PartsPayload } from "./parts.ts";
 import type { BodyPart, Payload } from "./payload.ts";
-import { bytesOf, isBlob, isBytes, isFileHandle, isFormData, isSearchParams, kindOf } from "./shapes.ts";
+import { bytesOf, isBlob, isBytes, isFileHandle, isFormData, isSearchParams } from "./shapes.ts";
 import {
   blobPayload,
   FilePayload,
@@ -72,6 +74,9 @@ function discardSource(source: unknown): void {
 
 /** The payload of `body`, its length maybe still unknown. Throws as `encodeBody` does. */
 export function payloadOf(body: unknown, options: EncodeOptions): Payload {
+  if (options.bodyPos && !isFileHandle(body)) {
+    throw new InvalidArgumentError(`bodyPos is for a body that is a file handle, not for ${kindOf(body)}`);
+  }
   if (typeof body === "string") return whole(Buffer.from(body), null);
   if (isBytes(body)) return whole(bytesOf(body), null);
   if (isSearchParams(body)) return whole(Buffer.from(body.toString()), FORM_TYPE);
@@ -80,10 +85,21 @@ export function payloadOf(body: unknown, options: EncodeOptions): Payload {
   if (body instanceof PartsPayload) return body;
   if (isFileHandle(body)) return new FilePayload(body, options.bodyPos ?? 0, "'body'");
   if (isLegacyForm(body)) return new LegacyFormPayload(body);
-  if (isIterable(body)) return new IterablePayload(body, "'body'");
-  throw new InvalidArgumentError(
-    `'body' must be a string, bytes, or an iterable of them. Instead was ${kindOf(body)}${adviceFor(body)}`,
-  );
+  if (isIterable(body) && !types.isMap(body)) {
+    if (Array.isArray(body)) checkParts(body);
+    return new IterablePayload(body, "'body'");
+  }
+  throw new InvalidArgumentError(`${WANTED}. Instead was ${kindOf(body)}${adviceFor(body)}`);
+}
+
+const WANTED =
+  "'body' must be a string, bytes, a Blob, a form, a file, a stream, an iterable of strings or bytes, or a function that gives one of these";
+
+/** The parts of a list are there: what cannot be sent is told before the head is on its way. */
+function checkParts(parts: readonly unknown[]): void {
+  const wrong = parts.find((part) => typeof part !== "string" && !isBytes(part));
+  if (wrong === undefined && !parts.includes(undefined)) return;
+  throw new InvalidArgumentError(`${WANTED}. Instead was a list with ${kindOf(wrong)}: give it as 'json'`);
 }
 
 function whole(bytes: Uint8Array, contentType: string | null): Payload {
@@ -98,6 +114,7 @@ function isIterable(body: unknown): body is AsyncIterable<BodyPart> | Iterable<B
 
 function adviceFor(body: unknown): string {
   if (typeof body !== "object" || body === null) return "";
+  if (body instanceof Promise) return ": await it first";
   if (typeof (body as Partial<Response>).arrayBuffer === "function")
     return ": give its body, or what its bytes() gives";
   return ": give an object as 'json' or 'fields'";

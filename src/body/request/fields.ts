@@ -5,8 +5,10 @@ import { basename } from "node:path";
 import type { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import { InvalidArgumentError, InvalidHeader } from "../../core/errors.ts";
+import { isPlainObject } from "../../core/options.ts";
+import { kindOf } from "../../core/shown.ts";
 import { guessContentType } from "./content-types.ts";
-import { isBlob, isBytes, isNodeStream, kindOf, nameOfFile } from "./shapes.ts";
+import { isBlob, isNodeStream, nameOfFile } from "./shapes.ts";
 
 export { guessContentType } from "./content-types.ts";
 
@@ -211,9 +213,7 @@ function isScalar(value: unknown): boolean {
 }
 
 function isFileField(value: unknown): value is FileField {
-  if (typeof value !== "object" || value === null || isBytes(value) || isBlob(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return (prototype === Object.prototype || prototype === null) && "data" in value;
+  return isPlainObject(value) && "data" in value;
 }
 
 /** `undefined` where the data has none. */

@@ -2,6 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { InvalidArgumentError, InvalidHeader } from "../../core/errors.ts";
+import { kindOf } from "../../core/shown.ts";
 import {
   type FieldData,
   type FieldValue,
@@ -11,6 +12,7 @@ import {
 } from "./fields.ts";
 import { type FormPart, PartsPayload } from "./parts.ts";
 import {
+  adviceFor,
   asPair,
   bytesOf,
   fieldItems,
@@ -19,7 +21,6 @@ import {
   isFileHandle,
   isNodeStream,
   isWebStream,
-  kindOf,
 } from "./shapes.ts";
 import { blobPayload, FilePayload, IterablePayload, ReadStreamPayload } from "./sources.ts";
 
@@ -125,7 +126,7 @@ function encodeData(data: FieldData, name: string): FormPart {
   if (isNodeStream(data)) return new ReadStreamPayload(data, field);
   if (isWebStream(data)) return new IterablePayload(data, field);
   throw new InvalidArgumentError(
-    `${field} must be a string, a number, bytes, a Blob (fs.openAsBlob gives one of a file), a FileHandle or a stream, not ${kindOf(data)}`,
+    `${field} must be a string, a number, bytes, a Blob (fs.openAsBlob gives one of a file), a FileHandle or a stream, not ${kindOf(data)}${adviceFor(data)}`,
   );
 }
 

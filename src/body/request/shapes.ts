@@ -5,6 +5,8 @@
 
 import { types } from "node:util";
 import { InvalidArgumentError } from "../../core/errors.ts";
+import { isPlainObject } from "../../core/options.ts";
+import { kindOf } from "../../core/shown.ts";
 
 /** What `fs.promises.open` gives, as far as it is needed. */
 export interface FileHandleLike {
@@ -93,13 +95,6 @@ export function isWebStream(value: unknown): value is WebStreamLike {
   return typeof locked === "boolean" && typeof getReader === "function";
 }
 
-/** What `value` is, for messages; never its content, which may be secret. */
-export function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  return typeof value === "object" ? (value.constructor?.name ?? "object") : typeof value;
-}
-
 /**
  * The items of an iterable, or the entries of a mapping in the order of its properties. Throws `InvalidArgumentError` for
  * anything else: a string, bytes, and an instance of a class without properties, such as a Blob, are no list of fields.
@@ -109,20 +104,18 @@ export function fieldItems(fields: unknown): Iterable<unknown> {
     if (Symbol.iterator in fields) return fields as Iterable<unknown>;
     if (isFormData(fields)) return fields.entries() as Iterable<unknown>;
     const entries = Object.entries(fields);
-    if (entries.length > 0 || isPlain(fields)) return entries;
+    if (entries.length > 0 || isPlainObject(fields)) return entries;
   }
-  throw new InvalidArgumentError(`fields must be a mapping or an iterable of pairs, not ${kindOf(fields)}`);
+  const advice = typeof fields === "string" ? ": write a query into the URL, and give a body as 'body'" : "";
+  throw new InvalidArgumentError(
+    `fields must be an object, a form, or an iterable of pairs of name and value, not ${kindOf(fields)}${advice}`,
+  );
 }
 
 /** Whether `fields` are none: an empty list, or an object without properties that is no instance of a class. */
 export function isEmptyFields(fields: object): boolean {
   if (Array.isArray(fields)) return fields.length === 0;
-  return !(Symbol.iterator in fields) && isPlain(fields) && Object.keys(fields).length === 0;
-}
-
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
+  return !(Symbol.iterator in fields) && isPlainObject(fields) && Object.keys(fields).length === 0;
 }
 
 /** `item` as a pair of name and value. Throws `InvalidArgumentError`. */
@@ -134,4 +127,11 @@ export function asPair(item: unknown): readonly [name: unknown, value: unknown] 
 function tagOf(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return undefined;
   return (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
+}
+
+/** What to give in place of a value that has no text of its own. */
+export function adviceFor(value: unknown): string {
+  if (value instanceof Promise) return ": await it first";
+  if (value instanceof Date) return ": give its toISOString() or its getTime()";
+  return typeof value === "object" && value !== null ? ": give its JSON.stringify(), or several values" : "";
 }

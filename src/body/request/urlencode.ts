@@ -1,7 +1,8 @@
 /** application/x-www-form-urlencoded, as a query or as a body (Python's `urllib.parse.urlencode`). */
 
 import { InvalidArgumentError } from "../../core/errors.ts";
-import { asPair, bytesOf, fieldItems, isBlob, isBytes, kindOf } from "./shapes.ts";
+import { kindOf, show } from "../../core/shown.ts";
+import { adviceFor, asPair, bytesOf, fieldItems, isBlob, isBytes } from "./shapes.ts";
 
 /**
  * A value: bytes are encoded raw, everything else as the UTF-8 of `String(value)`. `null` and `undefined` leave their
@@ -43,9 +44,10 @@ export function urlencode(fields: QuerySource): string {
   for (const item of fieldItems(fields)) {
     const [name, value] = asPair(item);
     const prefix = `${encodePart(name, "the name of a field")}=`;
+    const what = `the value of field ${show(name)}`;
     for (const single of Array.isArray(value) ? value : [value]) {
       if (single === undefined || single === null) continue;
-      parts.push(prefix + encodePart(single, "the value of a field"));
+      parts.push(prefix + encodePart(single, what));
     }
   }
   return parts.join("&");
@@ -78,12 +80,8 @@ function encodePart(value: unknown, what: string): string {
 }
 
 function refusal(value: unknown, what: string): string {
-  const advice = isBlob(value)
-    ? "send a file in a multipart form, or as the body"
-    : value instanceof Date
-      ? "give its toISOString() or its getTime()"
-      : "give its JSON.stringify(), or a pair for each of its values";
-  return `${what} must be a string, number, boolean or bytes, not ${kindOf(value)}: ${advice}`;
+  const advice = isBlob(value) ? ": send a file in a multipart form, or as the body" : adviceFor(value);
+  return `${what} must be a string, number, boolean or bytes, not ${kindOf(value)}${advice}`;
 }
 
 function encodeBytes(bytes: Buffer): string {

@@ -208,7 +208,10 @@ describe("sources that were used before are refused, not sent empty", () => {
   });
 
   test("a response whose body was read, of fetch too", async () => {
-    refuses({ bodyUsed: true, async *[Symbol.asyncIterator]() {} }, /a response whose body was read already/);
+    refuses(
+      { bodyUsed: true, async *[Symbol.asyncIterator]() {} },
+      /a response whose body was read or given up already/,
+    );
   });
 
   test("a stream or generator that was a body before", async () => {
@@ -264,13 +267,28 @@ describe("sources that were used before are refused, not sent empty", () => {
 
 describe("other values are refused with advice", () => {
   for (const [value, message] of [
-    [{ a: 1 }, /Instead was Object: give an object as 'json' or 'fields'/],
-    [new Response("x"), /Instead was Response: give its body, or what its bytes\(\) gives/],
-    [5, /Instead was number$/],
-    [true, /Instead was boolean$/],
-    [Symbol("x"), /Instead was symbol$/],
+    [{ a: 1 }, /Instead was an object: give an object as 'json' or 'fields'/],
+    [new Response("x"), /Instead was a Response: give its body, or what its bytes\(\) gives/],
+    [5, /Instead was a number$/],
+    [true, /Instead was a boolean$/],
+    [Symbol("x"), /Instead was a symbol$/],
+    [Promise.resolve("x"), /Instead was a Promise: await it first/],
+    [new Map([["a", "b"]]), /Instead was a Map: give an object as 'json' or 'fields'/],
+    [[1, 2], /Instead was a list with a number: give it as 'json'/],
+    [["x", { a: 1 }], /Instead was a list with an object: give it as 'json'/],
+    [[undefined], /Instead was a list with undefined/],
   ] as const) {
     test(String(message), () => refuses(value, message));
+  }
+});
+
+test("bodyPos is for files: of anything else the whole would be sent", () => {
+  for (const body of ["abc", Buffer.from("abc"), new Blob(["abc"])]) {
+    assert.throws(
+      () => encodeBody(body, { bodyPos: 1 }),
+      /bodyPos is for a body that is a file handle, not for a /,
+    );
+    encodeBody(body, { bodyPos: 0 });
   }
 });
 

@@ -259,7 +259,10 @@ describe("fields that are no fields", () => {
       for (const method of ["GET", "POST"]) {
         await assert.rejects(manager.request(method, url, { fields: fields as object }), (error: Error) => {
           assert.ok(error instanceof InvalidArgumentError, String(error));
-          assert.match(error.message, /fields must be a mapping or an iterable of pairs, not /);
+          assert.match(
+            error.message,
+            /fields must be an object, a form, or an iterable of pairs of name and value, not /,
+          );
           return true;
         });
       }

@@ -63,13 +63,13 @@ describe("urlencode", () => {
 
   test("values that would become [object Object] are refused, with advice", () => {
     const bad: [value: unknown, advice: RegExp][] = [
-      [new Blob(["data"]), /not Blob: send a file in a multipart form/],
-      [new File(["data"], "a.txt"), /not File: send a file in a multipart form/],
-      [{ a: 1 }, /not Object: give its JSON.stringify\(\)/],
-      [new Map([["a", 1]]), /not Map/],
-      [new Date(0), /not Date: give its toISOString\(\)/],
-      [() => 1, /not function/],
-      [Symbol("x"), /not symbol/],
+      [new Blob(["data"]), /not a Blob: send a file in a multipart form/],
+      [new File(["data"], "a.txt"), /not a File: send a file in a multipart form/],
+      [{ a: 1 }, /not an object: give its JSON.stringify\(\)/],
+      [new Map([["a", 1]]), /not a Map/],
+      [new Date(0), /not a Date: give its toISOString\(\)/],
+      [() => 1, /not a function/],
+      [Symbol("x"), /not a symbol/],
       [["nested"], /not an array of 1/],
     ];
     for (const [value, advice] of bad) {
