@@ -106,9 +106,14 @@ export class RequestPlan {
     const { redirect, releaseConn } = this.call.settings;
     const { status } = response;
     if (releaseConn === false) return false;
+    if (status === 407 && this.#mayAnswerChallenge) return true;
+    if (status === 417 && this.#mayDropExpectation) return true;
+    const { raiseOnRedirect, raiseOnStatus } = this.retries;
     try {
-      if (redirect && isRedirectStatus(status)) return isRedirect(status, locationOf(response));
-      return this.#asksForRetry(response);
+      if (redirect && isRedirectStatus(status)) {
+        return isRedirect(status, locationOf(response)) && (raiseOnRedirect || this.#hasLeft("redirect"));
+      }
+      return this.#asksForRetry(response) && (raiseOnStatus || this.#hasLeft("status"));
     } catch {
       // The decision itself will fail, and report why.
       return false;
@@ -193,23 +198,36 @@ export class RequestPlan {
 
   /** Prepares the answer to what the proxy asks for. */
   #answersChallenge(response: HTTPResponse): boolean {
-    const auth = this.hop?.proxy?.auth ?? null;
-    if (auth === null || this.#challenged || !this.#bodyReplayable) return false;
-    if (!auth.accept(response.headers.getList("proxy-authenticate"))) return false;
+    if (!this.#mayAnswerChallenge) return false;
+    if (!this.hop!.proxy!.auth!.accept(response.headers.getList("proxy-authenticate"))) return false;
     this.#challenged = true;
     this.reason = "challenge";
     return true;
   }
 
+  get #mayAnswerChallenge(): boolean {
+    const auth = this.hop?.proxy?.auth ?? null;
+    return auth !== null && !this.#challenged && this.#bodyReplayable;
+  }
+
+  get #mayDropExpectation(): boolean {
+    return this.call.headers?.has("expect") === true && this.#bodyReplayable;
+  }
+
   /** Prepares the request without `Expect` (RFC 9110 §10.1.1). */
   #dropsExpectation(): boolean {
     const { call } = this;
-    if (!call.headers?.has("expect") || !this.#bodyReplayable) return false;
-    const headers = call.headers.copy();
+    if (!this.#mayDropExpectation) return false;
+    const headers = call.headers!.copy();
     headers.delete("expect");
     this.call = { ...call, headers };
     this.reason = "expectation";
     return true;
+  }
+
+  /** Whether one more redirect or answer can be counted. */
+  #hasLeft(kind: "redirect" | "status"): boolean {
+    return this.retries.total !== 0 && this.retries[kind] !== 0;
   }
 
   /** Prepares the retry that the status asks for; false if the answer stands. */

@@ -3,8 +3,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
-import { HTTPConnectionPool, type Progress, type RequestOptions } from "../../src/index.ts";
-import { startHttp } from "../kit/http-origin.ts";
+import {
+  HTTPConnectionPool,
+  PoolManager,
+  type Progress,
+  ProxyManager,
+  type RequestOptions,
+} from "../../src/index.ts";
+import { type ResponseSpec, startHttp } from "../kit/http-origin.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 import type { OriginConnection } from "../kit/origin-connection.ts";
 import { World } from "../kit/world.ts";
@@ -88,6 +94,39 @@ describe("a download", () => {
       await (await pool.request("HEAD", "/", { preloadContent, onDownloadProgress })).bytes();
       assert.deepEqual(told, [0], "nothing is still to come after HEAD");
     }
+  });
+});
+
+describe("a download's progress is that of the answer that the caller gets", () => {
+  const SMALL = "0123456789";
+  const LARGE = "x".repeat(1000);
+
+  async function told(first: ResponseSpec, options: RequestOptions, proxied = false): Promise<number[]> {
+    await using origin = await startHttp(() => (origin.received.length === 1 ? first : LARGE));
+    using manager = proxied ? new ProxyManager(origin.url.replace("//", "//me:word@")) : new PoolManager();
+    const sizes: number[] = [];
+    const onDownloadProgress = ({ transferred }: Progress): void => void sizes.push(transferred);
+    const url = proxied ? "http://origin.test/" : origin.url;
+    await manager.request("POST", url, { ...options, onDownloadProgress });
+    return [...new Set(sizes)];
+  }
+
+  it("not of an expectation that failed", async () => {
+    const headers = { Expect: "100-continue" };
+    assert.deepEqual(await told({ status: 417, body: SMALL }, { body: "x", headers }), [1000]);
+  });
+
+  it("not of a proxy's challenge", async () => {
+    const headers = { "Proxy-Authenticate": 'Digest realm="a", nonce="b", qop="auth"' };
+    assert.deepEqual(await told({ status: 407, headers, body: SMALL }, {}, true), [1000]);
+  });
+
+  it("but of the last answer, where that is given out", async () => {
+    const status = { total: 0, statusForcelist: [503], allowedMethods: null, raiseOnStatus: false };
+    assert.deepEqual(await told({ status: 503, body: SMALL }, { retries: status }), [10]);
+    const redirect = { redirect: 0, raiseOnRedirect: false };
+    const headers = { Location: "/there" };
+    assert.deepEqual(await told({ status: 307, headers, body: SMALL }, { retries: redirect }), [10]);
   });
 });
 
