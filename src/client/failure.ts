@@ -61,18 +61,41 @@ export function addCallSite(error: unknown, callee: (...args: never[]) => unknow
   addFrames(error, callee, () => true);
 }
 
-function addFrames(
-  error: unknown,
-  callee: (...args: never[]) => unknown,
-  wanted: (frame: string) => boolean,
-): void {
-  if (!(error instanceof HTTPError || error instanceof InvalidArgumentError)) return;
-  const here: { stack?: string } = {};
+/** Where somebody stood: its text is made when it is asked for. */
+export interface Place {
+  readonly stack?: string;
+}
+
+/** The callers of `callee`, for errors that will come while nobody of them is on the stack. */
+export function placeOf(callee: (...args: never[]) => unknown): Place {
+  const here: Place = {};
   const limit = Error.stackTraceLimit;
   // Ours are between: the caller's are not among the first.
   if (limit > 0) Error.stackTraceLimit = limit + OWN_FRAMES;
   Error.captureStackTrace(here, callee);
   Error.stackTraceLimit = limit;
+  return here;
+}
+
+/** Adds the callers who stood at `place` to the stack of an error. */
+export function addPlace(error: unknown, place: Place): void {
+  merge(error, place, () => true);
+}
+
+function addFrames(
+  error: unknown,
+  callee: (...args: never[]) => unknown,
+  wanted: (frame: string) => boolean,
+): void {
+  if (isOurs(error)) merge(error, placeOf(callee), wanted);
+}
+
+function isOurs(error: unknown): error is HTTPError | InvalidArgumentError {
+  return error instanceof HTTPError || error instanceof InvalidArgumentError;
+}
+
+function merge(error: unknown, here: Place, wanted: (frame: string) => boolean): void {
+  if (!isOurs(error)) return;
   const stack = error.stack ?? "";
   const frames = here.stack?.split("\n").slice(1) ?? [];
   const missing = frames.filter((frame) => wanted(frame) && !stack.includes(frame));

@@ -194,6 +194,12 @@ describe("every rejected request has the frame of its caller", () => {
     lines: (r) => each(r.lines()),
     jsonLines: (r) => each(r.jsonLines()),
     events: (r) => each(r.events()),
+    body: (r) => each(r.body),
+    "a reader of body": async (r) => {
+      const reader = r.body.getReader();
+      while (!(await reader.read()).done);
+    },
+    readable: (r) => each(r.readable()),
   };
   for (const [name, read] of Object.entries(READS)) {
     it(`a body that breaks off, by ${name}`, async () => {
