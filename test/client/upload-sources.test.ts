@@ -14,6 +14,7 @@ import {
 } from "../../src/index.ts";
 import { TemporaryFolder } from "../dial/tls/temporary-folder.ts";
 import { makeAuthority } from "../kit/certificates.ts";
+import { startHttp } from "../kit/http-origin.ts";
 import { leakGate } from "../kit/leak-gate.ts";
 import { type OriginConnection, startOrigin } from "../kit/origin.ts";
 
@@ -222,6 +223,22 @@ describe("sources that are never read", () => {
     const source = Readable.from(["a"]);
     await assert.rejects(pool.request("PUT", "/", { body: source }));
     assert.equal(source.destroyed, true);
+  });
+
+  it("a response that was given up unread is refused: it would pass for an empty body", async () => {
+    await using origin = await startHttp(() => "hello");
+    await using manager = new PoolManager();
+    for (const giveUp of ["close", "releaseConn", "drainConn"] as const) {
+      const body = await manager.request("GET", origin.url, { preloadContent: false });
+      await body[giveUp]();
+      assert.equal(body.bodyUsed, true);
+      await assert.rejects(
+        manager.request("PUT", origin.url, { body }),
+        /body was read or given up already/,
+        giveUp,
+      );
+    }
+    assert.ok(origin.received.every(({ method }) => method === "GET"));
   });
 
   it("a stream that was read to its end is refused", async () => {

@@ -226,7 +226,7 @@ function refuseSpent(source: object, name: string): void {
 
 function faultOf(source: object): string | null {
   if ((source as { bodyUsed?: unknown }).bodyUsed === true) {
-    return "a response whose body was read already: give what was read";
+    return "a response whose body was read or given up already: give what was read";
   }
   if (isNodeStream(source)) return faultOfNodeStream(source);
   if (isWebStream(source)) return faultOfWebStream(source);

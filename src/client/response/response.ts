@@ -197,9 +197,10 @@ export class HTTPResponse {
     return !this.#streamed || this.#reader!.exhausted;
   }
 
-  /** Whether the body was read, or began to be. */
+  /** Whether the body was read, began to be, or was given up before. */
   get bodyUsed(): boolean {
-    return this.#bodyUsed || (this.#reader?.used ?? false);
+    const reader = this.#reader;
+    return this.#bodyUsed || (reader !== null && (reader.used || reader.source.dropped));
   }
 
   /** The raw Location of a redirect, `null` where there is none, `false` if the status is not a redirect. */
@@ -441,7 +442,7 @@ export class HTTPResponse {
       this.#bodyUsed = true;
       return this.#data;
     }
-    if (this.bodyUsed || this.#reader.source.dropped) throw this.#usedError();
+    if (this.bodyUsed) throw this.#usedError();
     return this.read();
   }
 }
