@@ -210,11 +210,26 @@ it("look-ups, filters of addresses and ways to connect run in the context of who
       return net.connect(origin.port, "127.0.0.1");
     },
   });
+  const addresses = ["A", "B", "C", "D"];
+  await using guarded = new PoolManager({
+    maxConnections: 1,
+    retries: false,
+    lookup: ((
+      host: string,
+      _options: unknown,
+      found: (error: null, address: string, family: number) => void,
+    ) => setImmediate(found, null, `192.0.2.${addresses.indexOf(whose(host))}`, 4)) as never,
+    addressFilter: (address) => {
+      sightings.note("addressFilter", addresses[Number(address.slice(-1))]!);
+      return false;
+    },
+  });
   await sightings.run(async (tenant) => {
+    await assert.rejects(guarded.request("GET", `http://${tenant}.test/`), { name: "AddressBlockedError" });
     await manager.request("GET", `http://${tenant.toLowerCase()}.test:${origin.port}/`);
     await connected.request("GET", `http://${tenant.toLowerCase()}.test/`);
   });
-  sightings.check("lookup", "connect");
+  sightings.check("addressFilter", "lookup", "connect");
 });
 
 it("whoever reads an answer stays in its context, in every way to read one", async () => {

@@ -39,6 +39,11 @@ const KINDS: Record<string, () => { options: RequestOptions; fail(error: Error):
       const options: RequestOptions = { fields: { note: "x", file: ["f.bin", source] } };
       return { options, fail: (error) => source.destroy(error), closed: () => source.destroyed };
     },
+    "a stream in a form, by name": () => {
+      const source = slow();
+      const options: RequestOptions = { fields: { file: { filename: "f.bin", data: source } } };
+      return { options, fail: (error) => source.destroy(error), closed: () => source.destroyed };
+    },
     "the second stream of a form": () => {
       const [first, source] = [slow(), slow()];
       const options: RequestOptions = { fields: { first: ["a", first], second: ["b", source] } };
@@ -120,6 +125,10 @@ describe("a source was left open, and its later failure ended the process, where
   const ENDS: Record<string, (world: World, options: RequestOptions) => Promise<unknown>> = {
     "has an option that is refused": (world, options) =>
       world.manager().request("PUT", "http://a.test/", { ...options, deadline: "soon" as never }),
+    "has an option that nothing knows": (world, options) =>
+      world.manager().request("PUT", "http://a.test/", { ...options, timout: 1 } as RequestOptions),
+    "has a method that is refused": (world, options) =>
+      world.manager().request("P T", "http://a.test/", options),
     "has a field that is refused": (world, options) =>
       world.manager().request("PUT", "http://a.test/", { ...options, headers: { a: "x\r\ny" } }),
     "has a URL that is refused": (world, options) => world.manager().request("PUT", "http://[::/", options),
@@ -133,6 +142,18 @@ describe("a source was left open, and its later failure ended the process, where
       new HTTPConnectionPool("a.test").request("PUT", "http://b.test/", options),
     "was aborted before": (world, options) =>
       world.manager().request("PUT", "http://a.test/", { ...options, signal: AbortSignal.abort() }),
+    "has a jar that fails": (world, options) => {
+      const cookieJar = { getCookieString: () => Promise.reject(new Error("no jar")), setCookie: () => {} };
+      return world.manager().request("PUT", "http://a.test/", { ...options, cookieJar });
+    },
+    "has a function for its proxy that throws": (world, options) =>
+      world
+        .manager({
+          proxy: () => {
+            throw new Error("no proxy");
+          },
+        })
+        .request("PUT", "http://a.test/", options),
     "gets no proxy": (world, options) =>
       world
         .manager({ proxy: () => Promise.reject(new Error("no proxy")) })
@@ -174,6 +195,15 @@ describe("a source was left open, and its later failure ended the process, where
     await world.failure(manager.request("PUT", "http://a.test/", { body: source, deadline: "" as never }));
     assert.equal((await world.run(sent)).status, 200);
   });
+});
+
+it("the stream of a Request was left open where fetch() reaches no server", async () => {
+  using world = new World().host("a.test", "ECONNREFUSED");
+  const { stream, closed } = slowWeb();
+  const request = new Request("http://a.test/", { method: "PUT", body: stream, duplex: "half" });
+  await world.failure(world.manager({ retries: false }).fetch(request));
+  await world.rest();
+  assert.ok(closed());
 });
 
 it("a form with a file was closed between two attempts, though it was not read", async () => {

@@ -80,23 +80,33 @@ export async function requestBody(stream: ReadableStream<Uint8Array>): Promise<F
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 type Reading = ReturnType<Reader["read"]>;
 
-/** What was read, what is being read, and all that comes then. */
-async function* rest(
+/** What was read, what is being read, and all that comes then. Closed early, at any time, it cancels the stream. */
+function rest(
   reader: Reader,
   parts: readonly Uint8Array[],
   reading: Reading | null,
-): AsyncGenerator<Uint8Array> {
-  let ended = false;
-  try {
-    yield* parts;
-    for (let next = reading ?? reader.read(); ; next = reader.read()) {
-      const { done, value } = await next;
-      if (done) break;
-      yield bytesOf(value);
-    }
-    ended = true;
-  } finally {
-    if (!ended) reader.cancel().catch(() => {});
+): AsyncIterableIterator<Uint8Array> {
+  const items = itemsOf(reader, parts, reading);
+  const close = items.return.bind(items);
+  return Object.assign(items, {
+    // A generator that was asked for nothing yet runs no `finally`.
+    return() {
+      reader.cancel().catch(() => {});
+      return close(undefined);
+    },
+  });
+}
+
+async function* itemsOf(
+  reader: Reader,
+  parts: readonly Uint8Array[],
+  reading: Reading | null,
+): AsyncGenerator<Uint8Array, undefined> {
+  yield* parts;
+  for (let next = reading ?? reader.read(); ; next = reader.read()) {
+    const { done, value } = await next;
+    if (done) return;
+    yield bytesOf(value);
   }
 }
 
