@@ -195,7 +195,9 @@ class Race implements Dial {
   #query(): ResolveOptions {
     const { clock, lookup, dnsCache, sourceAddress, family } = this.#options;
     // Only the family of the source address can be reached from it.
-    const source = isIP(sourceOf(sourceAddress)?.address ?? "") as 0 | 4 | 6;
+    const address = sourceOf(sourceAddress)?.address;
+    // Node compiles a long expression for what is no IPv4 address: not where there is nothing to look at.
+    const source = address === undefined ? 0 : (isIP(address) as 0 | 4 | 6);
     return { clock, lookup, dnsCache, family: family ?? source };
   }
 
