@@ -140,8 +140,17 @@ class Drawing {
       `<rect class="lane" x="${LABELS}" y="${y + 1}" width="${WIDTH - LABELS - RIGHT}" height="${lane.rows * ROW - 2}"/>`,
       text(12, y + 13, shortened(`${label}${stream}`, (LABELS - 20) / CHARACTER), "faint"),
       ...lane.bars.map((placed, index) => this.#bar(placed, y, nextStart(lane.bars, index))),
+      // Above the bars, so that none hides the end of the one before.
+      ...lane.bars.map((placed) => this.#mark(placed, y)).filter((mark) => mark !== ""),
       "</g>",
     ].join("\n");
+  }
+
+  /** The end of a failure. */
+  #mark({ bar, row }: Placed, laneY: number): string {
+    if (!isFailure(bar)) return "";
+    const y = laneY + row * ROW + (ROW - BAR) / 2;
+    return `<path class="failed" d="M${round(this.#x(endOf(bar)))} ${y - 2}l5 8l-5 8z"/>`;
   }
 
   #bar({ bar, row }: Placed, laneY: number, next: number): string {
@@ -154,19 +163,11 @@ class Drawing {
       const [top, height] = name === "queued" ? [y + BAR + 0.5, 1.5] : [y, BAR];
       return `<rect class="${name}" x="${round(x)}" y="${top}" width="${round(width)}" height="${height}"/>`;
     });
-    const mark = isFailure(bar) ? [`<path class="failed" d="M${round(end)} ${y - 2}l5 8l-5 8z"/>`] : [];
     const room = (next === Number.POSITIVE_INFINITY ? WIDTH - RIGHT : this.#x(next)) - end - 12;
     const label = `${bar.status ?? "failed"} ${pathOf(bar.url)}`;
     const caption =
       room < 60 ? [] : [text(round(end + 8), y + 10, shortened(label, room / CHARACTER), "faint")];
-    return [
-      "<g>",
-      `<title>${escapeXml(description(bar))}</title>`,
-      ...parts,
-      ...mark,
-      ...caption,
-      "</g>",
-    ].join("");
+    return ["<g>", `<title>${escapeXml(description(bar))}</title>`, ...parts, ...caption, "</g>"].join("");
   }
 }
 

@@ -112,6 +112,15 @@ describe("the drawing", () => {
     assert.match(svg, /7 later requests are not shown/);
   });
 
+  it("shows the end of a failure above the bar that follows at once", () => {
+    const close = waterfall([
+      barOf(attempt({ status: 503 }), 20),
+      barOf(attempt({ reused: true }, AGAIN), 31),
+    ]);
+    const lane = close.slice(close.indexOf('class="lane"'));
+    assert.ok(lane.indexOf('class="failed"') > lane.lastIndexOf('class="receive"'));
+  });
+
   it("of nothing is a picture too", () => {
     assert.match(waterfall([]), /^<svg [\s\S]*<\/svg>\n$/);
   });
