@@ -36,7 +36,7 @@ export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[
   [EXIT.partial, "the body ended early"],
   [EXIT.status, "--fail: the status was 400 or more"],
   [EXIT.write, "the output could not be written"],
-  [EXIT.read, "a file to send or the list of URLs could not be read"],
+  [EXIT.read, "a file that an option names, standard input or the list of URLs could not be read"],
   [EXIT.timeout, "a time limit was reached"],
   [EXIT.tls, "TLS failed: handshake, certificate, host name"],
   [EXIT.redirects, "too many redirects"],

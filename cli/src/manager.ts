@@ -1,9 +1,10 @@
 /** Options of the shell to a manager. */
 
 import { type LookupAddress, lookup as systemLookup } from "node:dns";
+import { accessSync, constants } from "node:fs";
 import { isIP, type LookupFunction } from "node:net";
 import { disableWarnings, type PoolManager, type PoolManagerOptions, proxyFromEnv, Timeout } from "urlpool";
-import { UsageError } from "./failure.ts";
+import { EXIT, Failure, UsageError } from "./failure.ts";
 import type { Values } from "./options/spec.ts";
 
 const CONNECT_TIMEOUT = 10_000;
@@ -16,11 +17,13 @@ export function makeManager(
   env: NodeJS.ProcessEnv = process.env,
 ): PoolManager {
   if (values.insecure) disableWarnings();
+  checkProxy(values.proxy);
   return proxyFromEnv(proxyEnvironment(values, env), { ...connectionOptions(values), ...more });
 }
 
 function connectionOptions(values: Values): PoolManagerOptions {
   const [certFile, keyPassword] = splitCertificate(values.cert);
+  for (const path of [values.cacert, certFile, values.key]) if (path !== undefined) checkReadable(path);
   return {
     timeout: new Timeout({ connect: values["connect-timeout"] ?? CONNECT_TIMEOUT, read: READ_TIMEOUT }),
     certReqs: values.insecure ? "CERT_NONE" : "CERT_REQUIRED",
@@ -32,6 +35,15 @@ function connectionOptions(values: Values): PoolManagerOptions {
     lookup: lookupFor(values),
     http2: values.http2,
   };
+}
+
+/** Before anything is sent, and as what it is: no failure of TLS. */
+function checkReadable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (cause) {
+    throw new Failure(`cannot read ${path}: ${(cause as Error).message}`, EXIT.read, { cause });
+  }
 }
 
 /** `FILE[:PASSWORD]`; a colon in a file's name is written `\:`. */
@@ -50,7 +62,21 @@ function proxyEnvironment(values: Values, env: NodeJS.ProcessEnv): Record<string
   const own = { NO_PROXY: exceptions, no_proxy: exceptions };
   if (proxy === undefined) return { ...env, ...own };
   if (proxy === "") return {};
-  return { ALL_PROXY: /^\w+:\/\//.test(proxy) ? proxy : `http://${proxy}`, ...own };
+  return { ALL_PROXY: proxyUrl(proxy), ...own };
+}
+
+function proxyUrl(text: string): string {
+  return text.includes("://") ? text : `http://${text}`;
+}
+
+/** The library would speak of an environment variable. The text may hold a password: it is not shown. */
+function checkProxy(text: string | undefined): void {
+  if (text === undefined || text === "") return;
+  const url = proxyUrl(text);
+  if (URL.canParse(url) && /^(?:https?|socks(?:4a?|5h?)?):$/.test(new URL(url).protocol)) return;
+  throw new UsageError(
+    "--proxy must be like http://HOST:PORT, https://, socks4://, socks4a://, socks5:// or socks5h://",
+  );
 }
 
 /** `--resolve`, `-4` and `-6`; `undefined` without them. */

@@ -27,6 +27,10 @@ export interface RunOptions {
   input?: string | Uint8Array;
   env?: Record<string, string>;
   cwd?: string;
+  /** Another one than that of this repository. */
+  binary?: string;
+  /** A word of the shell that is said before it, such as `ulimit`. */
+  limit?: string;
 }
 
 /** The environment of a test: without proxies and colours of the machine's own. */
@@ -49,8 +53,11 @@ process.on("SIGTERM", () => {
 
 /** Starts the command. */
 export function start(args: readonly string[], options: RunOptions = {}): ChildProcessWithoutNullStreams {
-  const { env, cwd } = options;
-  const child = spawn(process.execPath, [BINARY, ...args], { env: environment(env), cwd: cwd ?? ROOT });
+  const { env, cwd, binary = BINARY, limit } = options;
+  const command = [process.execPath, binary, ...args];
+  const [program, ...words] =
+    limit === undefined ? command : ["sh", "-c", `${limit}; exec "$0" "$@"`, ...command];
+  const child = spawn(program as string, words, { env: environment(env), cwd: cwd ?? ROOT });
   running.add(child);
   child.on("exit", () => running.delete(child));
   return child;

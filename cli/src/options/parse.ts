@@ -2,7 +2,16 @@
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { UsageError } from "../failure.ts";
-import { COMMANDS, type Command, type Kind, type OptionName, type OptionSpec, type Values } from "./spec.ts";
+import {
+  COMMANDS,
+  type Command,
+  type DataPart,
+  type Kind,
+  type OptionName,
+  type OptionSpec,
+  type OptionValues,
+  type Values,
+} from "./spec.ts";
 import { letterOf, OPTIONS, optionsOf } from "./table.ts";
 
 /** A command as it was written. */
@@ -23,13 +32,19 @@ export function parse(argv: readonly string[]): Invocation {
   const [name, ...rest] = argv;
   const command = COMMANDS.find((known) => known === name);
   if (command === undefined) throw new UsageError(`no such command: ${name} (one of ${COMMANDS.join(", ")})`);
-  const { values, positionals } = read(command, rest);
-  return { command, values: convert(values), args: positionals, help: values.help === true };
+  const { values, positionals, parts } = read(command, rest);
+  return { command, values: { ...convert(values), parts }, args: positionals, help: values.help === true };
 }
 
 type Raw = Record<string, string | boolean | (string | boolean)[] | undefined>;
 
-function read(command: Command, args: string[]): { values: Raw; positionals: string[] } {
+interface Read {
+  readonly values: Raw;
+  readonly positionals: string[];
+  readonly parts: readonly DataPart[];
+}
+
+function read(command: Command, args: string[]): Read {
   const options: NonNullable<ParseArgsConfig["options"]> = { help: { type: "boolean", short: "h" } };
   for (const [name, spec] of optionsOf(command)) {
     const short = letterOf(spec, command);
@@ -40,19 +55,43 @@ function read(command: Command, args: string[]): { values: Raw; positionals: str
     };
   }
   try {
-    return parseArgs({ args, options, allowPositionals: true, strict: true }) as {
-      values: Raw;
-      positionals: string[];
-    };
+    const { values, positionals, tokens } = parseArgs({
+      args,
+      options,
+      allowPositionals: true,
+      tokens: true,
+    });
+    const parts = tokens.flatMap((token) =>
+      token.kind === "option" && (token.name === "data" || token.name === "data-raw")
+        ? [{ option: token.name, text: token.value as string } as const]
+        : [],
+    );
+    return { values: values as Raw, positionals, parts };
   } catch (error) {
     if (!String((error as NodeJS.ErrnoException).code).startsWith("ERR_PARSE_ARGS")) throw error;
     throw new UsageError(explain(command, error as Error));
   }
 }
 
+/** What users of curl try, and what there is instead. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  "-X": "the method is the command, as in urlpool put URL",
+  "--request": "the method is the command, as in urlpool put URL",
+  "-G": "urlpool get has --data in the query",
+  "--get": "urlpool get has --data in the query",
+  "-b": "-H 'Cookie: a=1', or --cookie-jar FILE",
+  "--cookie": "-H 'Cookie: a=1', or --cookie-jar FILE",
+  "-e": "-H 'Referer: URL'",
+  "--referer": "-H 'Referer: URL'",
+  "-Z": "urlpool fetch-all fetches many at once",
+  "--parallel": "urlpool fetch-all fetches many at once",
+};
+
 /** The first sentence of Node's message, and the option that was perhaps meant. */
 function explain(command: Command, error: Error): string {
-  const message = error.message.split(/\. |\n/)[0] as string;
+  const message = (error.message.split(/\. |\n/)[0] as string).replace(/\.$/, "");
+  const instead = INSTEAD[/'(--?[\w-]+)'/.exec(message)?.[1] ?? ""];
+  if (instead !== undefined && message.startsWith("Unknown")) return `${message}: ${instead}`;
   const unknown = /'--([\w-]+)'/.exec(message)?.[1];
   const near = optionsOf(command).find(
     ([name]) => unknown !== undefined && name.startsWith(unknown.slice(0, 4)),
@@ -61,12 +100,12 @@ function explain(command: Command, error: Error): string {
   return `${message}${hint}; see urlpool ${command} --help`;
 }
 
-function convert(raw: Raw): Values {
+function convert(raw: Raw): OptionValues {
   const entries = (Object.entries(OPTIONS) as [OptionName, OptionSpec][]).map(([name, { kind }]) => [
     name,
     READERS[kind](raw[name], name),
   ]);
-  return Object.fromEntries(entries) as Values;
+  return Object.fromEntries(entries) as OptionValues;
 }
 
 const READERS: Readonly<Record<Kind, (value: Raw[string], name: string) => unknown>> = {
@@ -74,7 +113,8 @@ const READERS: Readonly<Record<Kind, (value: Raw[string], name: string) => unkno
   text: (value) => value,
   list: (value) => value ?? [],
   count: (value, name) => number(value, name, /^\d+$/, "a whole number"),
-  seconds: (value, name) => milliseconds(number(value, name, /^\d*\.?\d+$/, "a number of seconds")),
+  seconds: (value, name) => seconds(value, name),
+  limit: (value, name) => (seconds(value, name) === 0 ? Number.POSITIVE_INFINITY : seconds(value, name)),
   milliseconds: (value, name) => number(value, name, /^\d*\.?\d+$/, "a number of milliseconds"),
   rate: (value, name) => rate(value, name),
 };
@@ -87,8 +127,10 @@ function number(value: Raw[string], name: string, form: RegExp, wanted: string):
   return Number(value);
 }
 
-function milliseconds(seconds: number | undefined): number | undefined {
-  return seconds === undefined ? undefined : seconds * 1000;
+/** In ms. */
+function seconds(value: Raw[string], name: string): number | undefined {
+  const given = number(value, name, /^\d*\.?\d+$/, "a number of seconds");
+  return given === undefined ? undefined : given * 1000;
 }
 
 const PER_SECOND: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };

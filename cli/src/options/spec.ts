@@ -16,6 +16,7 @@ export type Kind =
   | "list" // texts; the option may be repeated
   | "count" // a whole number from 0
   | "seconds" // a decimal number of seconds, kept in ms
+  | "limit" // the same; 0 is no limit, as in curl
   | "milliseconds"
   | "rate"; // 10, 10/s, 600/m, 5000/h; kept in requests a second
 
@@ -34,16 +35,28 @@ export interface OptionSpec {
   readonly help: string;
 }
 
+/** What `--data` or `--data-raw` gave. */
+export interface DataPart {
+  readonly option: "data" | "data-raw";
+  readonly text: string;
+}
+
 /** The values of all options; those not given are `false`, `undefined` or empty. */
-export interface Values {
+export interface Values extends OptionValues {
+  /** `--data` and `--data-raw` in the order of the command line. */
+  readonly parts: readonly DataPart[];
+}
+
+/** The values by the names of their options. */
+export interface OptionValues {
   header: string[];
   "user-agent": string | undefined;
   user: string | undefined;
   data: string[];
   "data-raw": string[];
-  "data-binary": string | undefined;
+  "data-binary": string[];
   form: string[];
-  json: string | undefined;
+  json: string[];
   "cookie-jar": string | undefined;
   compressed: boolean;
   http2: boolean;
@@ -89,4 +102,4 @@ export interface Values {
 }
 
 /** The name of an option. */
-export type OptionName = keyof Values;
+export type OptionName = keyof OptionValues;

@@ -1,6 +1,6 @@
 /** The one table of options: it drives parsing, `--help` and the tables of the documentation. */
 
-import { type Command, METHODS, type OptionName, type OptionSpec, type Values } from "./spec.ts";
+import { type Command, METHODS, type OptionName, type OptionSpec, type OptionValues } from "./spec.ts";
 
 const EACH: readonly Command[] = METHODS;
 const ALL: readonly Command[] = [...METHODS, "fetch-all"];
@@ -16,12 +16,12 @@ interface SpecFor<Value> extends OptionSpec {
     : Value extends string[]
       ? "list"
       : Value extends number
-        ? "count" | "seconds" | "milliseconds" | "rate"
+        ? "count" | "seconds" | "limit" | "milliseconds" | "rate"
         : "text";
 }
 
 /** The options by name, in the order of `--help`. */
-export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Values[Name]>> } = {
+export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<OptionValues[Name]>> } = {
   header: {
     kind: "list",
     short: "H",
@@ -62,7 +62,7 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Value
     help: "As --data, but '@' has no meaning.",
   },
   "data-binary": {
-    kind: "text",
+    kind: "list",
     value: "DATA",
     commands: BODY,
     group: "Request",
@@ -77,11 +77,11 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Value
     help: "A field of multipart/form-data; NAME=@FILE uploads a file, also with ';type=' and ';filename='.",
   },
   json: {
-    kind: "text",
+    kind: "list",
     value: "JSON",
     commands: ["post", "put", "delete"],
     group: "Request",
-    help: "The body as JSON; sets Content-Type and Accept. @FILE reads a file, @- standard input.",
+    help: "The body as JSON, joined if repeated; sets Content-Type and Accept. @FILE reads a file, @- standard input.",
   },
   "cookie-jar": {
     kind: "text",
@@ -156,19 +156,19 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Value
   },
   key: { kind: "text", value: "FILE", commands: ALL, group: "Connection", help: "Key of --cert." },
   "max-time": {
-    kind: "seconds",
+    kind: "limit",
     short: "m",
     value: "SECONDS",
     commands: ALL,
     group: "Connection",
-    help: "Longest time for one URL, redirects and retries included (in fetch-all: for one try).",
+    help: "Longest time for one URL, redirects and retries included (in fetch-all: for one try); 0 for no limit.",
   },
   "connect-timeout": {
-    kind: "seconds",
+    kind: "limit",
     value: "SECONDS",
     commands: ALL,
     group: "Connection",
-    help: "Longest time until a connection stands. Default 10.",
+    help: "Longest time until a connection stands; 0 for no limit. Default 10.",
   },
   retry: {
     kind: "count",
@@ -189,7 +189,7 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Value
     value: "HOST:PORT:ADDRESS",
     commands: ALL,
     group: "Connection",
-    help: "Use these addresses (separated by commas) for a host; '*' for any host or port.",
+    help: "Use these addresses (separated by commas) for a host, whatever the port is; '*' for any host.",
   },
   "unix-socket": {
     kind: "text",
@@ -250,16 +250,16 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Value
     short: "i",
     commands: EACH,
     group: "Answer",
-    help: "Print the head before the body.",
+    help: "Show the head before the body, in the file of -o too.",
   },
-  head: { kind: "flag", short: "I", commands: ["get"], group: "Answer", help: "Send HEAD, print the head." },
+  head: { kind: "flag", short: "I", commands: ["get"], group: "Answer", help: "Send HEAD, show the head." },
   "write-out": {
     kind: "text",
     short: "w",
     value: "FORMAT",
     commands: EACH,
     group: "Answer",
-    help: "Print this after each answer, with %{http_code}, %{time_total}, %{json} and others.",
+    help: "Print this after each URL, with %{http_code}, %{time_total}, %{json} and others; @FILE reads it from a file, @- from standard input.",
   },
   fail: {
     kind: "flag",

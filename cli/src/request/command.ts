@@ -3,17 +3,18 @@
 import { join } from "node:path";
 import { type HTTPResponse, type PoolManager, Retry } from "urlpool";
 import type { JarFile } from "../cookies.ts";
-import { EXIT, Failure, UsageError } from "../failure.ts";
+import { EXIT, UsageError } from "../failure.ts";
 import { makeManager } from "../manager.ts";
 import { fileNameOf } from "../names.ts";
 import type { Values } from "../options/spec.ts";
 import { startPictures } from "../pictures/pictures.ts";
+import { type Stop, stopOnSignals } from "../signals.ts";
 import { bytesText, durationText, harmless, ProgressLine, paintFor } from "../terminal.ts";
 import { errorLine, exitCodeOf } from "./errors.ts";
-import { writeFileWhole } from "./file-output.ts";
-import { type Outgoing, outgoing } from "./outgoing.ts";
+import { followed, writeFileWhole } from "./file-output.ts";
+import { bytesOf, type Outgoing, outgoing, withoutCredentials } from "./outgoing.ts";
 import { type Output, printPretty, printRaw, writeOut as write } from "./screen-output.ts";
-import { facts, writeOut } from "./write-out.ts";
+import { type Ending, facts, unknownNames, writeOut } from "./write-out.ts";
 
 const REDIRECTS = 20;
 /** The statuses that curl's `--retry` repeats. */
@@ -42,8 +43,9 @@ class RequestCommand {
   readonly #values: Values;
   readonly #manager: PoolManager;
   readonly #progress = new ProgressLine(process.stderr);
-  readonly #interrupted = new AbortController();
+  #stop!: Stop;
   #outgoing!: Outgoing;
+  #format: string | null = null;
   #cookies: JarFile | null = null;
 
   constructor(method: string, values: Values) {
@@ -57,46 +59,65 @@ class RequestCommand {
     const path = this.#values["cookie-jar"];
     this.#cookies = path === undefined ? null : await (await import("../cookies.ts")).openJar(path);
     this.#outgoing = await outgoing(this.#method, this.#values);
+    const format = this.#values["write-out"];
+    this.#format = format === undefined ? null : (await bytesOf(format)).toString();
     const pictures = await startPictures(this.#values, this.#manager);
     const stopTelling = this.#values.verbose ? (await import("./verbose.ts")).tell(process.stderr) : () => {};
-    const stop = (): void => this.#interrupted.abort(new Failure("interrupted", EXIT.interrupted));
-    process.once("SIGINT", stop);
+    this.#stop = stopOnSignals();
     let code: number = EXIT.ok;
     for (const [index, url] of urls.entries()) {
-      if (this.#interrupted.signal.aborted) break;
+      if (this.#stop.signal.aborted) break;
       code = (await this.#one(url, index)) || code;
     }
-    process.removeListener("SIGINT", stop);
     await this.#manager.close();
     stopTelling();
     await this.#cookies?.save();
     await pictures.write();
-    return code;
+    return this.#stop.code ?? code;
   }
 
   async #one(url: string, index: number): Promise<number> {
+    const begin = performance.now();
+    const made = this.#manager.stats().created;
+    const end: Mutable<Delivery> = { response: null, bytes: 0 };
+    let problem = "";
+    let exitCode: number = EXIT.ok;
+    let file: string | undefined;
     try {
-      const made = this.#manager.stats().created;
-      using response = await this.#ask(url);
-      const bytes = await this.#deliver(response, url, index);
-      if (this.#values["write-out"] !== undefined) {
-        const known = facts(response, { bytes, connections: this.#manager.stats().created - made });
-        await write(process.stdout, writeOut(this.#values["write-out"], known, response));
-      }
-      return this.#values.fail ? this.#statusCode(response) : EXIT.ok;
+      file = this.#pathFor(url, index);
+      await this.#fetch(url, file, end);
+      if (this.#values.fail && end.response !== null) [exitCode, problem] = statusFailure(end.response);
     } catch (error) {
-      this.#complain(errorLine(error));
-      return exitCodeOf(error);
-    } finally {
-      this.#progress.clear();
+      [exitCode, problem] = [exitCodeOf(error), errorLine(error)];
     }
+    this.#progress.clear();
+    if (problem !== "") this.#complain(problem);
+    const connections = this.#manager.stats().created - made;
+    const ms = performance.now() - begin;
+    await this.#writeOut({ ...end, url, method: this.#method, connections, ms, file, exitCode, problem });
+    return exitCode;
+  }
+
+  /** Asks and delivers; `end` has what came, also if it throws. */
+  async #fetch(url: string, file: string | undefined, end: Mutable<Delivery>): Promise<void> {
+    using response = await this.#ask(url);
+    end.response = response;
+    end.bytes = await this.#deliver(response, file);
+  }
+
+  async #writeOut(ending: Ending): Promise<void> {
+    if (this.#format === null) return;
+    const known = facts(ending);
+    for (const name of unknownNames(this.#format, known)) this.#complain(`--write-out has no %{${name}}`);
+    await write(process.stdout, writeOut(this.#format, known, ending.response));
   }
 
   #ask(url: string): Promise<HTTPResponse> {
     const { location, retry = 0, compressed } = this.#values;
     const redirects = location ? (this.#values["max-redirs"] ?? REDIRECTS) : false;
-    const { headers, body, query } = this.#outgoing;
-    return this.#manager.urlopen(this.#method, withQuery(url, query), {
+    const { body, query } = this.#outgoing;
+    const [bare, headers] = withoutCredentials(url, this.#outgoing.headers);
+    return this.#manager.urlopen(this.#method, withQuery(bare, query), {
       headers,
       body,
       cookieJar: this.#cookies?.jar ?? null,
@@ -116,7 +137,7 @@ class RequestCommand {
         raiseOnStatus: false,
       }),
       deadline: this.#values["max-time"],
-      signal: this.#interrupted.signal,
+      signal: this.#stop.signal,
       ...this.#watching(),
     });
   }
@@ -139,15 +160,18 @@ class RequestCommand {
   }
 
   /** Head and body to where they belong; gives the bytes of the body. */
-  async #deliver(response: HTTPResponse, url: string, index: number): Promise<number> {
-    const path = this.#pathFor(url, index);
-    const terminal = process.stdout.isTTY === true && path === undefined;
-    const output: Output = process.stdout;
-    if (this.#values.include || this.#method === "HEAD") {
-      await write(output, headText(response, terminal ? paintFor(process.stdout) : undefined));
+  async #deliver(response: HTTPResponse, path: string | undefined): Promise<number> {
+    const isRefused = this.#values.fail && response.status >= 400;
+    const withHead = this.#values.include || this.#method === "HEAD";
+    if (path !== undefined && !isRefused) {
+      const head = withHead ? headText(response) : "";
+      const place = await followed(path);
+      return (await writeFileWhole(place, headAndBody(head, response))) - Buffer.byteLength(head, "latin1");
     }
-    if (this.#values.fail && response.status >= 400) return 0;
-    if (path !== undefined) return await writeFileWhole(path, response);
+    const terminal = process.stdout.isTTY === true;
+    const output: Output = process.stdout;
+    if (withHead) await write(output, headText(response, terminal ? paintFor(process.stdout) : undefined));
+    if (isRefused) return 0;
     if (terminal) await printPretty(response, output, paintFor(process.stdout));
     else await printRaw(response, output);
     return response.tell();
@@ -161,17 +185,28 @@ class RequestCommand {
     return join(this.#values["output-dir"] ?? "", name);
   }
 
-  #statusCode({ status, reason, url }: HTTPResponse): number {
-    if (status < 400) return EXIT.ok;
-    this.#complain(`${status} ${reason}: ${url}`);
-    return EXIT.status;
-  }
-
   #complain(message: string): void {
     if (this.#values.silent && !this.#values["show-error"]) return;
     this.#progress.clear();
     process.stderr.write(`urlpool: ${harmless(message)}\n`);
   }
+}
+
+/** What came of a URL. */
+interface Delivery {
+  readonly response: HTTPResponse | null;
+  readonly bytes: number;
+}
+
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+
+function statusFailure({ status, reason, url }: HTTPResponse): [exitCode: number, problem: string] {
+  return status < 400 ? [EXIT.ok, ""] : [EXIT.status, `${status} ${reason}: ${url}`];
+}
+
+async function* headAndBody(head: string, response: HTTPResponse): AsyncGenerator<Uint8Array> {
+  if (head !== "") yield Buffer.from(head, "latin1");
+  yield* response;
 }
 
 function withQuery(url: string, query: string): string {

@@ -4,6 +4,7 @@ import {
   DecodeError,
   HTTPError,
   IncompleteRead,
+  InvalidHeader,
   LocationValueError,
   MaxRetryError,
   MissingDependencyError,
@@ -13,6 +14,7 @@ import {
   ReadTimeoutError,
   SSLError,
   TimeoutError,
+  UnrewindableBodyError,
 } from "urlpool";
 import { EXIT, Failure } from "../failure.ts";
 
@@ -26,6 +28,7 @@ const CODES: readonly (readonly [ErrorClass, number])[] = [
   [TimeoutError, EXIT.timeout],
   [ReadTimeoutError, EXIT.timeout],
   [LocationValueError, EXIT.usage],
+  [UnrewindableBodyError, EXIT.read],
   [SSLError, EXIT.tls],
   [ProxyError, EXIT.proxy],
   [IncompleteRead, EXIT.partial],
@@ -45,12 +48,23 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof Failure) return error.exitCode;
   const reason = reasonOf(error);
   if (reason instanceof HTTPError && /too many redirects/i.test(reason.message)) return EXIT.redirects;
+  if (reason instanceof InvalidHeader && reason.phase === "request") return EXIT.usage;
+  if (reason instanceof NewConnectionError && isByProxy(reason)) return EXIT.proxy;
   return CODES.find(([Class]) => reason instanceof Class)?.[1] ?? EXIT.protocol;
+}
+
+/** Whether the first hop was another host: the library tells the failures of SOCKS proxies as those of connections. */
+function isByProxy({ route = "", url = "" }: HTTPError): boolean {
+  if (!/:\d+$/.test(route) || !URL.canParse(url)) return false;
+  const { hostname, port, protocol } = new URL(url);
+  return route !== `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
 }
 
 /** One line that says what went wrong. */
 export function errorLine(error: unknown): string {
   const reason = reasonOf(error);
+  if (reason instanceof UnrewindableBodyError)
+    return "the server wants the body again, and standard input can be read only once: send it from a file";
   const text = reason instanceof Error ? reason.message : String(reason);
   return text.replaceAll("\n", " ");
 }

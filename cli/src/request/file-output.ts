@@ -1,6 +1,6 @@
 /** A file that appears when it is complete. */
 
-import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { EXIT, Failure } from "../failure.ts";
 
@@ -31,6 +31,12 @@ export async function writeFileWhole(path: string, pieces: AsyncIterable<Uint8Ar
   return bytes;
 }
 
+/** Where a path leads that may be a link: the link stays, its file is written. */
+export async function followed(path: string): Promise<string> {
+  const found = await lstat(path).catch(() => null);
+  return found?.isSymbolicLink() ? await realpath(path).catch(() => path) : path;
+}
+
 async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
   for (let at = 0; at < piece.length; ) at += (await file.write(piece, at)).bytesWritten;
 }
@@ -44,7 +50,8 @@ async function writing<T>(path: string, write: () => Promise<T>): Promise<T> {
   }
 }
 
-async function isSpecial(path: string): Promise<boolean> {
+/** Whether there is something at `path` that is neither file nor folder. */
+export async function isSpecial(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => null);
   return found !== null && !found.isFile() && !found.isDirectory();
 }

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { HTTPHeaderDict, makeHeaders, type RequestBody, SKIP_HEADER } from "urlpool";
 import { EXIT, Failure, UsageError } from "../failure.ts";
-import type { Values } from "../options/spec.ts";
+import type { DataPart, Values } from "../options/spec.ts";
 
 /** What every request of a command sends. */
 export interface Outgoing {
@@ -23,7 +23,7 @@ export interface Outgoing {
 export async function outgoing(method: string, values: Values): Promise<Outgoing> {
   const headers = await requestHeaders(values);
   const used = ["form", "json", "data-binary"].filter((name) => given(values[name as keyof Values]));
-  if (values.data.length + values["data-raw"].length > 0) used.push("data");
+  if (values.parts.length > 0) used.push("data");
   if (used.length > 1) throw new UsageError(`only one of --${used.join(", --")} can be the body`);
   if (used[0] === undefined) return { headers, body: null, query: "" };
   const { body, type } = await BODIES[used[0]]!(values);
@@ -45,13 +45,17 @@ interface Body {
 
 const BODIES: Readonly<Record<string, (values: Values) => Promise<Body>>> = {
   data: async (values) => {
-    const parts = await Promise.all(values.data.map(formData));
-    const body = [...parts, ...values["data-raw"]].join("&");
+    const parts = await Promise.all(values.parts.map(formData));
+    const body = Buffer.concat(parts.flatMap((part, index) => (index === 0 ? [part] : [AND, part])));
     return { body, type: "application/x-www-form-urlencoded" };
   },
-  json: async ({ json }) => ({ body: await bytesOf(json!), type: "application/json" }),
+  json: async ({ json }) => ({
+    body: Buffer.concat(await Promise.all(json.map(bytesOf))),
+    type: "application/json",
+  }),
   "data-binary": async (values) => {
-    const text = values["data-binary"]!;
+    const [text, ...more] = values["data-binary"] as [string, ...string[]];
+    if (more.length > 0) throw new UsageError("--data-binary can be given once");
     const type = "application/octet-stream";
     if (text === "@-") return { body: process.stdin, type };
     return { body: text.startsWith("@") ? await fileBlob(text.slice(1)) : text, type };
@@ -59,14 +63,16 @@ const BODIES: Readonly<Record<string, (values: Values) => Promise<Body>>> = {
   form: async ({ form }) => ({ body: await multipart(form), type: null }),
 };
 
-/** As curl: line ends and NULs of a file are left out. */
-async function formData(text: string): Promise<string> {
-  if (!text.startsWith("@")) return text;
-  return (await bytesOf(text)).toString().replace(/[\r\n\0]/g, "");
+const AND = Buffer.from("&");
+
+/** As curl: line ends and NULs of a file are left out, and all else is sent as it is. */
+async function formData({ option, text }: DataPart): Promise<Buffer> {
+  if (option === "data-raw" || !text.startsWith("@")) return Buffer.from(text);
+  return (await bytesOf(text)).filter((byte) => byte !== 0 && byte !== 10 && byte !== 13) as Buffer;
 }
 
-/** The text itself, or the file that it names with `@`. */
-async function bytesOf(text: string): Promise<Buffer> {
+/** The text itself, or the file that it names with `@`; `@-` is standard input. */
+export async function bytesOf(text: string): Promise<Buffer> {
   if (!text.startsWith("@")) return Buffer.from(text);
   if (text !== "@-") return await readable(text.slice(1), (path) => readFile(path));
   const pieces: Buffer[] = [];
@@ -135,6 +141,32 @@ export async function requestHeaders(values: Values): Promise<HTTPHeaderDict> {
   for (const line of await headerLines(values.header)) addLine(headers, line);
   if (!values.compressed) headers.setDefault("Accept-Encoding", SKIP_HEADER);
   return headers;
+}
+
+/**
+ * A URL without credentials, and the fields for it: credentials in a URL count where `--user` gives none, and like those they do
+ * not follow a redirect to another origin.
+ */
+export function withoutCredentials(
+  url: string,
+  fields: HTTPHeaderDict,
+): [url: string, fields: HTTPHeaderDict] {
+  const match = /^(\w+:\/\/)([^/?#]*)@/.exec(url);
+  if (match === null) return [url, fields];
+  const [whole, scheme, user] = match as unknown as [string, string, string];
+  const [, name = "", password = ""] = /^([^:]*):?(.*)$/s.exec(user) ?? [];
+  const all = fields.copy();
+  if (!all.has("Authorization"))
+    all.extend(makeHeaders({ basicAuth: `${decoded(name)}:${decoded(password)}` }));
+  return [scheme + url.slice(whole.length), all];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function credentials(user: string): string {
