@@ -9,7 +9,9 @@ import { EXIT, UsageError } from "../failure.ts";
 import { makeManager } from "../manager.ts";
 import type { Values } from "../options/spec.ts";
 import { startPictures } from "../pictures/pictures.ts";
+import { isSpecial } from "../request/file-output.ts";
 import { requestHeaders } from "../request/outgoing.ts";
+import { stopOnSignals } from "../signals.ts";
 import { ProgressLine } from "../terminal.ts";
 import { type Earlier, openEarlier } from "./earlier.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -38,7 +40,10 @@ export async function fetchAll(values: Values, args: readonly string[]): Promise
   const path = resultsPath(values);
   const lines = listOf(values, args);
   const selection = { resume: values.resume, onlyFailed: values["only-failed"] };
-  const earlier = path === null ? ANYTHING : await openEarlier(path, selection, (file) => names.note(file));
+  const earlier =
+    path === null || (await isSpecial(path))
+      ? ANYTHING
+      : await openEarlier(path, selection, (file) => names.note(file));
   const results = path === null ? new PrintedResults() : await Journal.open(path);
   const summary = new Summary();
   const stopListening = onAttemptEnd((attempt) => summary.attempt(attempt));
@@ -49,7 +54,7 @@ export async function fetchAll(values: Values, args: readonly string[]): Promise
     const run = new Run({
       ...limitsOf(values),
       fetcher: await makeFetcher(values, manager, names, stop.signal),
-      robots: await robotsFor(values, manager),
+      robots: await robotsFor(values, manager, stop.signal),
       results,
       summary,
       progress: values.silent ? null : new ProgressLine(process.stderr),
@@ -60,8 +65,7 @@ export async function fetchAll(values: Values, args: readonly string[]): Promise
     await run.all(lines);
     if (!stop.signal.aborted) await earlier.finish();
   } finally {
-    await results.close();
-    await earlier.unlock();
+    await results.close().finally(() => earlier.unlock());
     manager.clear();
     stopListening();
     await pictures.write();
@@ -75,32 +79,16 @@ function exitCode({ done, failed }: Summary): number {
   return failed === done ? EXIT.allFailed : EXIT.someFailed;
 }
 
-/** A signal that is aborted by Ctrl-C and by termination; the second Ctrl-C ends the process at once. */
-export function stopOnSignals(): { readonly signal: AbortSignal; readonly code: number | null } {
-  const controller = new AbortController();
-  const stop = { signal: controller.signal, code: null as number | null };
-  for (const [name, code] of [
-    ["SIGINT", EXIT.interrupted],
-    ["SIGTERM", EXIT.terminated],
-  ] as const) {
-    process.once(name, () => {
-      stop.code = code;
-      controller.abort();
-    });
-  }
-  return stop;
-}
-
 /** `null`: they are printed. */
 function resultsPath(values: Values): string | null {
   const folder = values["output-dir"];
-  const path = values.results ?? (folder === undefined ? null : join(folder, ".urlpool", "results.jsonl"));
-  if (path === null && (values.resume || values["only-failed"])) {
+  const path = values.results ?? (folder === undefined ? "-" : join(folder, ".urlpool", "results.jsonl"));
+  if (path === "-" && (values.resume || values["only-failed"])) {
     throw new UsageError(
       "--resume and --only-failed need the results of the last run: -o DIR or --results FILE",
     );
   }
-  return path;
+  return path === "-" ? null : path;
 }
 
 function listOf(values: Values, args: readonly string[]): AsyncIterable<Line> {
@@ -172,8 +160,12 @@ export async function makeFetcher(
   return new Fetcher({ manager, headers, folder, names, deadline: values["max-time"], signal });
 }
 
-async function robotsFor(values: Values, manager: PoolManager): Promise<import("./robots.ts").Robots | null> {
+async function robotsFor(
+  values: Values,
+  manager: PoolManager,
+  signal: AbortSignal,
+): Promise<import("./robots.ts").Robots | null> {
   if (!values.robots) return null;
   const { Robots } = await import("./robots.ts");
-  return new Robots(manager, values.retry ?? RETRIES);
+  return new Robots(manager, values.retry ?? RETRIES, signal);
 }

@@ -50,7 +50,11 @@ export class Journal implements ResultSink {
 
   /** Goes on with a file. */
   static async open(path: string): Promise<Journal> {
-    return new Journal(path, await open(path, "a"));
+    try {
+      return new Journal(path, await open(path, "a"));
+    } catch (cause) {
+      throw new Failure(`cannot write ${path}: ${(cause as Error).message}`, EXIT.write, { cause });
+    }
   }
 
   append(result: Result): void {

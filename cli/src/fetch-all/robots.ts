@@ -33,14 +33,16 @@ type Rules = Parsed | "allow" | "disallow";
 export class Robots {
   readonly #manager: PoolManager;
   readonly #retries: number;
+  readonly #signal: AbortSignal;
   readonly #rules = new Map<string, Promise<Rules>>();
   /** Origins whose rules are there. */
   readonly #known = new Set<string>();
 
   /** `retries`: tries after the first for a robots.txt that cannot be had now. */
-  constructor(manager: PoolManager, retries: number) {
+  constructor(manager: PoolManager, retries: number, signal: AbortSignal) {
     this.#manager = manager;
     this.#retries = retries;
+    this.#signal = signal;
   }
 
   /** Whether the rules of its origin have been asked for. */
@@ -81,6 +83,7 @@ export class Robots {
     try {
       using response = await this.#manager.urlopen("GET", url, {
         preloadContent: false,
+        signal: this.#signal,
         retries: new Retry({
           total: null,
           connect: this.#retries,
@@ -98,6 +101,7 @@ export class Robots {
       if (response.status >= 300) return "allow";
       return robotsParser(url, (await response.read(SIZE_LIMIT)).toString());
     } catch {
+      this.#signal.throwIfAborted();
       return "disallow";
     }
   }

@@ -36,7 +36,8 @@ export type Line = Task | BadLine;
 export async function* readTasks(lines: AsyncIterable<string> | Iterable<string>): AsyncGenerator<Line> {
   for await (const line of lines) {
     const text = line.trim();
-    if (text !== "" && !text.startsWith("#")) yield parseLine(text);
+    if (text !== "" && !text.startsWith("#"))
+      yield line.length > LINE_LIMIT ? tooLong(line) : parseLine(text);
   }
 }
 
@@ -54,6 +55,11 @@ function parseLine(text: string): Line {
   }
 }
 
+function tooLong(line: string): BadLine {
+  const key = idOf(line.slice(0, LINE_LIMIT));
+  return { key, url: line.slice(0, 200), problem: `the line is longer than ${LINE_LIMIT} characters` };
+}
+
 type Given = Omit<Task, "key">;
 
 function fromUrl(text: string): Given {
@@ -65,6 +71,7 @@ function fromJson(text: string): Given {
   const { url, method = "GET", headers, body, json, out, id } = JSON.parse(text) as Record<string, unknown>;
   if (typeof url !== "string") throw new Error("the line has no url");
   if (typeof method !== "string" || !/^[A-Za-z]+$/.test(method)) throw new Error("method must be a word");
+  if (method.toUpperCase() === "CONNECT") throw new Error("CONNECT opens a tunnel: it fetches nothing");
   if (out !== undefined && typeof out !== "string") throw new Error("out must be a text");
   if (body !== undefined && typeof body !== "string") throw new Error("body must be a text");
   if (id !== undefined && typeof id !== "string" && typeof id !== "number")
@@ -101,16 +108,18 @@ function checkedUrl(text: string): string {
   return url.href;
 }
 
-/** The lines of a file, `-` for standard input; read as they are taken. */
+/** The lines of a file, `-` for standard input; read as they are taken. Of one that is too long only the beginning is kept. */
 export async function* linesOf(path: string): AsyncGenerator<string> {
   const source = path === "-" ? process.stdin : createReadStream(path, { highWaterMark: 65_536 });
   const decoder = new StringDecoder();
   let rest = "";
   try {
     for await (const piece of source) {
-      const lines = (rest + decoder.write(piece as Buffer)).split("\n");
+      const [first, ...lines] = decoder.write(piece as Buffer).split("\n") as [string, ...string[]];
+      if (rest.length <= LINE_LIMIT) rest += first;
+      if (lines.length === 0) continue;
+      yield rest;
       rest = lines.pop() as string;
-      if (rest.length > LINE_LIMIT) throw new Error(`a line is longer than ${LINE_LIMIT} characters`);
       yield* lines;
     }
   } catch (cause) {
