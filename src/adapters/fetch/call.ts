@@ -12,6 +12,7 @@ import {
   type Fields,
   plainFields,
   spelledFields,
+  withoutLength,
 } from "./fields.ts";
 import { refererFor } from "./referrer.ts";
 
@@ -93,7 +94,8 @@ export class CallReader {
     url.hash = "";
     const stream = request.body as ReadableStream<Uint8Array> | null;
     const sent = whole ?? (await streamBody(stream, given.body));
-    const fields = spelledFields(request.headers, given.headers);
+    const spelled = spelledFields(request.headers, given.headers);
+    const fields = sent === null ? withoutLength(spelled) : spelled;
     const context: FieldContext = {
       cache: request.cache,
       mode: request.mode,

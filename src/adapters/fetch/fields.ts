@@ -43,6 +43,7 @@ const REFUSED = ["transfer-encoding", "keep-alive", "upgrade"];
 export function plainFields(record: object): Fields | null {
   const { prototype } = Object;
   if (Object.getPrototypeOf(record) !== prototype) return null;
+  if (Object.getOwnPropertySymbols(record).length > 0) return null;
   const fields: Fields = {};
   const seen = new Set<string>();
   for (const name of Object.keys(record)) {
@@ -118,6 +119,13 @@ function addCacheFields(fields: Fields, has: ReadonlySet<string>, mode: RequestC
 /** Without the fields that describe a body. */
 export function withoutBodyFields(fields: Fields): Fields {
   return without(fields, ABOUT_BODY);
+}
+
+/** Without a Content-Length: what goes without a body has the one that its method asks for (RFC 9110 §8.6). */
+export function withoutLength(fields: Fields): Fields {
+  const isLength = (name: string, value: string | string[]): boolean =>
+    name.toLowerCase() === "content-length" && /^\d+$/.test(String(value));
+  return Object.fromEntries(Object.entries(fields).filter(([name, value]) => !isLength(name, value)));
 }
 
 /** Without the fields of the given names, in lower case. */

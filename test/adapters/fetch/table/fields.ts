@@ -64,6 +64,7 @@ export const FIELDS: readonly Case[] = [
   values(30, "undefined", undefined, ["x-a"]),
   values(30, "value undefined", { "x-a": undefined }, ["x-a"]),
   values(30, "value number", { "x-a": 1 }, ["x-a"]),
+  kind(31, "a symbol for a name", { [Symbol("x")]: "1" }),
   kind(31, "bad name", { "a b": "1" }),
   kind(31, "CR", { a: "1\r\nb" }),
   kind(31, "NUL", { a: "1\0b" }),
@@ -102,6 +103,25 @@ export const FIELDS: readonly Case[] = [
     run: (fetch, at) =>
       outcome(() => sent(fetch, at, { "Content-Length": "9" }, { method: "POST", body: "abc" })),
   },
+  ...["GET", "HEAD", "POST", "PUT", "DELETE"].map((method) => ({
+    row: 40,
+    name: `a Content-Length without a body: ${method}`,
+    run: (fetch: Fetch, at: Place) =>
+      outcome(async () => {
+        await fetch(`${at.url}/`, { method, headers: { "Content-Length": "9" } });
+        return at.seen.at(-1)!.headers["content-length"] ?? null;
+      }),
+  })),
+  ...["abc", "", "1 2"].map((length) => ({
+    row: 40,
+    name: `a Content-Length that is none: ${length}`,
+    run: (fetch: Fetch, at: Place) => outcome(() => sent(fetch, at, { "Content-Length": length })),
+    ours: {
+      shows: "TypeError: fetch failed",
+      because: "Node 20 takes what begins with a number",
+      standard: true,
+    },
+  })),
   ...["Transfer-Encoding", "Keep-Alive", "Upgrade"].map((name) => ({
     row: 41,
     name,
