@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { EventEmitter, once } from "node:events";
 import {
   linkSync,
   lstatSync,
@@ -129,9 +130,17 @@ describe("two downloads into one file", () => {
     mkdirSync(folder.path("real"));
     symlinkSync("real", folder.path("folder-link"));
     symlinkSync("real/out", folder.path("file-link"));
-    const first = get(folder.path("real/out"));
+    const events = new EventEmitter();
+    await using slow = await startHttp(async () => {
+      events.emit("asked");
+      await once(events, "go on");
+      return "from the net";
+    });
+    const first = manager.downloadTo(`${slow.url}/f`, folder.path("real/out"));
+    await once(events, "asked");
     for (const other of ["folder-link/out", "file-link", "real/../real/out"])
       await assert.rejects(get(folder.path(other)), /is being downloaded already/);
+    events.emit("go on");
     await first;
     await get(folder.path("file-link"));
   });
