@@ -8,11 +8,15 @@ import { VirtualClock } from "../../kit/clock.ts";
 
 type Parts = AsyncIterable<BodyPart> | Iterable<BodyPart>;
 
-/** What reached the socket: one entry for each system call. `took`: how long it needed for one, in ms, after so many calls. */
+/**
+ * What reached the socket: one entry for each system call. `took`: how long it needed for one, in ms, after so many calls.
+ * `taken`: when it has taken one that holds several writes.
+ */
 async function upload(
   parts: Parts,
   length?: number,
   took: (calls: number) => number = () => 0,
+  taken?: Promise<void>,
 ): Promise<{ calls: Buffer[][]; ended: Promise<void> }> {
   const clock = new VirtualClock();
   const calls: Buffer[][] = [];
@@ -25,7 +29,8 @@ async function upload(
     },
     writev(chunks, done) {
       calls.push(chunks.map(({ chunk }) => Buffer.from(chunk as Buffer)));
-      done();
+      if (taken === undefined) done();
+      else taken.then(() => done());
     },
   });
   const ended = new Promise<void>((resolve, reject) => {
@@ -79,6 +84,28 @@ describe("upload", () => {
     await parts.ended;
     assert.equal(Math.max(...parts.calls.map((call) => call.length)), 256);
   });
+
+  for (const kind of ["chunks", "a known length"]) {
+    it(`in ${kind}: takes one batch from the source, and no more, while the server takes nothing`, async () => {
+      const part = Buffer.alloc(65_536, "x");
+      let given = 0;
+      function* parts(): Generator<Buffer> {
+        for (; given < 64; given++) yield part;
+      }
+      let goOn = (): void => {};
+      const taken = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      const length = kind === "chunks" ? undefined : 64 * part.length;
+      const { ended } = await upload(parts(), length, undefined, taken);
+      for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
+      // The generator counts a part when it is asked for the next.
+      assert.equal((given + 1) * part.length, 524_288);
+      goOn();
+      await ended;
+      assert.equal(given, 64);
+    });
+  }
 
   it("sends a large part in slices that grow with what was taken, and in small ones again to a server that slows down", async () => {
     const total = 16_777_216;
