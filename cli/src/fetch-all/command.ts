@@ -65,10 +65,12 @@ export async function fetchAll(values: Values, args: readonly string[]): Promise
     await run.all(lines);
     if (!stop.signal.aborted) await earlier.finish();
   } finally {
-    await results.close().finally(() => earlier.unlock());
     manager.clear();
     stopListening();
-    await pictures.write();
+    await results
+      .close()
+      .finally(() => earlier.unlock())
+      .finally(() => pictures.write());
   }
   if (!values.silent) process.stderr.write(summary.text((performance.now() - begin) / 1000));
   return stop.code ?? exitCode(summary);

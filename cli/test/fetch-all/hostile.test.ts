@@ -1,7 +1,7 @@
 /** Lists, results and disks as they should not be. */
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, it } from "node:test";
 import { startHttp } from "../../../test/kit/http-origin.ts";
@@ -107,6 +107,17 @@ describe("results", { concurrency: 2 }, () => {
     assert.equal(rest.code, 0, rest.err);
     const keys = resultsIn(folder.path).map(({ key }) => key);
     assert.deepEqual([keys.length, new Set(keys).size], [300, 300]);
+  });
+
+  it("that cannot be written leave the picture of the run", {
+    skip: !existsSync("/dev/full"),
+  }, async () => {
+    await using folder = await temporaryFolder();
+    await using origin = await startHttp(() => "x");
+    const picture = join(folder.path, "run.svg");
+    const args = ["fetch-all", "-s", "--results", "/dev/full", "--waterfall", picture, origin.url];
+    assert.equal((await run(args)).code, 23);
+    assert.match(readFileSync(picture, "utf8"), /^<svg/);
   });
 
   it("of a run that is terminated are those that came, and it does not wait for robots.txt", async () => {
