@@ -91,7 +91,7 @@ class Fetcher {
     let hop: Hop = call;
     for (let redirects = 0; ; redirects++) {
       if (this.#badPorts && hop.url.port !== "" && hasBadPort(hop.url)) throw new Error("bad port");
-      const response = await this.#base.urlopen(hop.method, hop.url.href, this.#options(call, hop));
+      const response = await this.#base.urlopen(hop.method, targetOf(hop.url), this.#options(call, hop));
       const location = isRedirectStatus(response.status) ? this.#location(call, response) : null;
       if (location === null) return this.#answer(call, hop, response, redirects > 0);
       response.releaseConn();
@@ -166,4 +166,9 @@ function asFetchError(error: unknown): never {
     throw new TypeError("fetch failed", { cause: error });
   }
   throw error;
+}
+
+/** In a WHATWG URL a "%" that begins no triplet says nothing about the others; to `urlopen` none of them would be one. */
+function targetOf({ href }: URL): string {
+  return href.includes("%") ? href.replace(/%(?![0-9a-f]{2})/gi, "%25") : href;
 }

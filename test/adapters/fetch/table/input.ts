@@ -81,6 +81,11 @@ export const INPUT: readonly Case[] = [
     run: async (fetch, at) => (await echo(fetch(`${at.url}/[x]|^`))).path,
     ours: { shows: "/%5Bx%5D%7C%5E", because: "the library writes what the RFC allows", standard: false },
   },
+  ...["/?q=100%&r=a%20b", "/a%/a%20b"].map((target) => ({
+    row: 6,
+    name: `a "%" that begins no triplet leaves the others as they are: ${target}`,
+    run: async (fetch: Fetch, at: Place) => (await echo(fetch(`${at.url}${target}`))).path.endsWith("a%20b"),
+  })),
   {
     row: 6,
     name: "other scripts",
