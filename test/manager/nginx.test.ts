@@ -79,12 +79,16 @@ for (const scheme of ["http", "https"] as const) {
 
     it("closes where nginx closes", async () => {
       await using manager = new PoolManager(options);
+      const seen = (await nginx.accessLog()).length;
       for (let i = 0; i < 3; i += 1) {
         const response = await manager.request("GET", `${url}/close`);
         assert.equal(await response.text(), SMALL_TEXT);
       }
       const [pool] = manager.stats().pools;
       assert.deepEqual([pool!.numConnections, pool!.idle], [3, 0]);
+      // Its lines come late, and the next test counts from the last one.
+      const log = (await nginx.accessLog(seen + 3)).slice(seen);
+      assert.equal(new Set(log.map(({ connection }) => connection)).size, 3);
     });
 
     it("20 requests, one after the other: one connection", async () => {
