@@ -45,23 +45,8 @@ describe("peak memory of uploads", () => {
       });
       const { status, peak } = await measuredClient(`
         import { open } from "node:fs/promises";
-        import { setFlagsFromString } from "node:v8";
-        import { runInNewContext } from "node:vm";
-        setFlagsFromString("--expose-gc");
-        const gc = runInNewContext("gc");
-        // What a stream has given is garbage of the engine's, which lets tens of megabytes of it lie: only what is held counts.
-        let collected = 0;
-        const onUploadProgress = ({ transferred }) => {
-          if (transferred - collected < ${2 * MIB}) return;
-          collected = transferred;
-          gc();
-        };
         const file = await open(${JSON.stringify(path)});
-        const response = await manager.request("PUT", ${JSON.stringify(origin.url)}, {
-          body: ${body},
-          ...(${known} ? {} : { onUploadProgress }),
-        });
-        if (${!known} && collected === 0) throw new Error("nothing was collected");
+        const response = await manager.request("PUT", ${JSON.stringify(origin.url)}, { body: ${body} });
         report({ status: response.status });
         await file.close();`);
       assert.equal(status, 200);

@@ -89,6 +89,9 @@ export class Upload {
       const bytes = source.takeRest(size) ?? source.accept(await source.pull(), size);
       if (bytes === null || this.#stopped) return;
       if (bytes.length === 0) continue;
+      // A batch that was not full ended while the source was waited for, and nobody has asked since whether it was taken.
+      if (this.#batchParts === 0 && this.#socket.writableLength > HIGH_WATER) await this.#drained();
+      if (this.#stopped) return;
       const since = bytes.length < SLICE ? 0 : this.#clock.now();
       this.#write(bytes);
       // Most writes end at once: what `write` returns says no more than that the socket was given something.

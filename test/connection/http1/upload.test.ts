@@ -10,7 +10,7 @@ type Parts = AsyncIterable<BodyPart> | Iterable<BodyPart>;
 
 /**
  * What reached the socket: one entry for each system call. `took`: how long it needed for one, in ms, after so many calls.
- * `taken`: when it has taken one that holds several writes.
+ * `taken`: when it has taken the first.
  */
 async function upload(
   parts: Parts,
@@ -25,7 +25,8 @@ async function upload(
     write(chunk, _encoding, done) {
       calls.push([Buffer.from(chunk)]);
       clock.advance(took(calls.length));
-      done();
+      if (taken === undefined) done();
+      else taken.then(() => done());
     },
     writev(chunks, done) {
       calls.push(chunks.map(({ chunk }) => Buffer.from(chunk as Buffer)));
@@ -105,6 +106,36 @@ describe("upload", () => {
       await ended;
       assert.equal(given, 64);
     });
+  }
+
+  for (const size of [1024, 16_384, 65_536, 200_000]) {
+    for (const kind of ["chunks", "a known length"]) {
+      it(`in ${kind}: waits for the server also where the source gives ${size} bytes at a time, each a turn later`, async () => {
+        const count = Math.ceil(1_048_576 / size);
+        let given = 0;
+        async function* parts(): AsyncGenerator<Buffer> {
+          for (; given < count; given++) {
+            await new Promise((resolve) => setImmediate(resolve));
+            yield Buffer.alloc(size, "x");
+          }
+        }
+        let goOn = (): void => {};
+        const taken = new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+        const length = kind === "chunks" ? undefined : count * size;
+        const { calls, ended } = await upload(parts(), length, undefined, taken);
+        for (let turns = 0; turns < 4 * count + 100; turns++)
+          await new Promise((resolve) => setImmediate(resolve));
+        // What the socket holds above its mark, and one part for when it has room.
+        assert.ok(given * size <= 65_536 + 2 * size, `${given * size} bytes`);
+        goOn();
+        await ended;
+        assert.equal(given, count);
+        const body = Buffer.concat(calls.flat()).filter((byte) => byte === 120);
+        assert.equal(body.length, count * size);
+      });
+    }
   }
 
   it("sends a large part in slices that grow with what was taken, and in small ones again to a server that slows down", async () => {
