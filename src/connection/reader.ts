@@ -29,7 +29,8 @@ export class SocketReader {
   receiver: ByteReceiver | null = null;
   readonly onread: OnReadOpts;
   #current: Buffer | null = null;
-  #early: Buffer[] = [];
+  /** What came before there was a receiver. */
+  #early: Buffer[] | null = null;
 
   constructor() {
     this.onread = {
@@ -51,18 +52,20 @@ export class SocketReader {
   attach(receiver: ByteReceiver, socket: Socket): void {
     this.receiver = receiver;
     const early = this.#early;
-    this.#early = [];
+    this.#early = null;
+    if (early === null) return;
     for (const bytes of early) if (!receiver.onBytes(bytes, bytes.length)) return;
-    if (early.length > 0) socket.resume();
+    socket.resume();
   }
 
   /** Whether the peer spoke before it was asked. */
   get hasEarlyBytes(): boolean {
-    return this.#early.length > 0;
+    return this.#early !== null;
   }
 
   #take(bytes: Buffer, length: number): boolean {
     if (this.receiver !== null) return this.receiver.onBytes(bytes, length);
+    this.#early ??= [];
     this.#early.push(Buffer.from(bytes.subarray(0, length)));
     return false;
   }

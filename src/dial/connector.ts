@@ -14,6 +14,7 @@ import { ConnectTimeoutError, HTTPError, InvalidArgumentError } from "../core/er
 import { ignore } from "../core/ignore.ts";
 import type { CoarseTimers } from "../core/timers.ts";
 import { trace } from "../core/trace.ts";
+import { HeadReader } from "../protocol/h1/head-reader.ts";
 import { type ConnectFunction, type ConnectOrigin, CustomDial } from "./custom-dial.ts";
 import { type Connecting, timeoutText } from "./handshake-step.ts";
 import { HTTP1_ONLY, type Http2Route, offeredTo, protocolFor } from "./protocols.ts";
@@ -113,6 +114,8 @@ export class Connector {
   readonly route: Route;
   readonly clock: Clock;
   readonly timers: CoarseTimers;
+  /** One for all of its HTTP/1 connections. */
+  readonly #headReader = new HeadReader();
   #peers: Peers | null = null;
   /** An origin that wants HTTP/1.1 for one request is spoken to in that from then on. */
   #http2: Http2Route | null;
@@ -194,7 +197,11 @@ export class Connector {
     const protocol = protocolFor(http2, opened.protocol, hasTls);
     if (isReadThroughEvents(route)) reader.readEvents(socket);
     if (protocol === "http/1.1")
-      return new Http1Connection(socket, reader, { ...settings, bornAt: clock.now() });
+      return new Http1Connection(socket, reader, {
+        ...settings,
+        bornAt: clock.now(),
+        headReader: this.#headReader,
+      });
     return new Http2Connection(socket, reader, {
       ...settings,
       clock,

@@ -83,13 +83,14 @@ export class Http1Connection
     const { route, address = null } = settings;
     this.info = Object.freeze({ id: nextConnectionId(), protocol: this.protocol, route, address });
     this.setup = settings.setup;
-    this.#parser = new ResponseParser(this, settings.maxHeaderSize);
+    this.#parser = new ResponseParser(this, settings.maxHeaderSize, settings.headReader);
     this.#readTimer = new ReadTimer(settings.timers, this);
     this.#sender = new RequestSender(socket, settings.timers, this);
     reader.receiver = this;
     socket.on("error", (error) => this.#onBroken(error));
-    socket.on("end", () => this.#onEnd());
-    socket.on("close", () => this.#onEnd());
+    const onEnd = (): void => this.#onEnd();
+    socket.on("end", onEnd);
+    socket.on("close", onEnd);
     queueMicrotask(() => {
       this.#polled = false;
     });
@@ -359,7 +360,7 @@ export class Http1Connection
     this.#sender.release();
     this.#readTimer.stop();
     this.resume();
-    this.keepAliveHint = keepAliveHint(parser.reader);
+    this.keepAliveHint = keepAliveHint(parser.keepAlive);
     this.#read = exchange.parks ? "parked" : "idle";
     // All has come: what is still to be read here needs no process that stays alive.
     if (exchange.parks) this.unref();

@@ -17,6 +17,7 @@
 
 import type { Socket } from "node:net";
 import type { CoarseTimers } from "../../core/timers.ts";
+import type { HeadReader } from "../../protocol/h1/head-reader.ts";
 import type { ConnectionOwner, ConnectionSetup } from "../connection.ts";
 import type { PollBarrier } from "../poll-barrier.ts";
 import type { SendState } from "./request-sender.ts";
@@ -29,6 +30,8 @@ export interface Http1Settings {
   bornAt: number;
   /** bytes */
   maxHeaderSize: number;
+  /** Reads the heads of all connections of a pool. Default: one of its own. */
+  headReader?: HeadReader;
   route: string;
   setup: ConnectionSetup;
   /** The address at the other end; `null` where there is none. */

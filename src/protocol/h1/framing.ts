@@ -63,10 +63,10 @@ export function isPersistent(head: HeadReader): boolean {
   return head.version === 11 || list.includes("keep-alive");
 }
 
-/** Milliseconds of `Keep-Alive: timeout=N`; `null` where there is none. */
-export function keepAliveHint(head: HeadReader): number | null {
-  if (head.keepAlive === null) return null;
-  const match = /(?:^|[,;\s])timeout\s*=\s*"?(\d{1,9})/i.exec(head.keepAlive);
+/** Milliseconds of `Keep-Alive: timeout=N`, of the field's value; `null` where there is none. */
+export function keepAliveHint(keepAlive: string | null): number | null {
+  if (keepAlive === null) return null;
+  const match = /(?:^|[,;\s])timeout\s*=\s*"?(\d{1,9})/i.exec(keepAlive);
   return match === null ? null : Number(match[1]) * 1000;
 }
 

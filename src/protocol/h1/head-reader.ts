@@ -26,12 +26,17 @@ const ZERO = 48;
 const NO_BYTES = Buffer.alloc(0);
 /** Longer heads are not kept, in bytes. */
 const LONGEST_KEPT = 1024;
+/** Heads in a row that were not the same as the one before, after which they are no longer kept, but for one in a while. */
 const MOST_MISSES = 8;
+const MISSES_UNTIL_NEXT_TRY = 256;
 
 /** Index returned while the head is not complete. */
 export const INCOMPLETE: number = -1;
 
-/** Reads heads, one after another, and keeps what framing and reuse need of the last one. */
+/**
+ * Reads heads, one after another, and keeps what framing and reuse need of the last one. The connections of a pool share
+ * one, since the heads of their server are alike: whoever reads takes what is needed before the next one does.
+ */
 export class HeadReader {
   status: number = 0;
   /** 10 or 11. */
@@ -65,8 +70,8 @@ export class HeadReader {
         this.#misses = 0;
         return start + length;
       }
-      this.#misses++;
     }
+    this.#misses++;
     this.#lastLength = 0;
     const next = this.read(bytes, start, end);
     if (next !== INCOMPLETE) this.#keep(bytes, start, next);
@@ -78,10 +83,11 @@ export class HeadReader {
     this.#lastLength = 0;
   }
 
-  /** A copy for the next time, unless the server is known never to say the same again. */
+  /** A copy for the next time, unless the server seldom says the same again. */
   #keep(bytes: Buffer, start: number, end: number): void {
     const length = end - start;
-    if (length > LONGEST_KEPT || this.#misses >= MOST_MISSES) return;
+    if (length > LONGEST_KEPT) return;
+    if (this.#misses > MOST_MISSES && this.#misses % MISSES_UNTIL_NEXT_TRY !== 0) return;
     if (this.#last.length < length) this.#last = Buffer.allocUnsafeSlow(Math.min(LONGEST_KEPT, length + 64));
     bytes.copy(this.#last, 0, start, end);
     this.#lastLength = length;

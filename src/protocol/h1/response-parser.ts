@@ -29,7 +29,6 @@ const DONE = 2;
 
 /** Parses the responses of one connection, one at a time. */
 export class ResponseParser {
-  readonly reader: HeadReader = new HeadReader();
   framing: Framing = "none";
   /** Declared length of the body, `null` where it is unknown. */
   contentLength: number | null = null;
@@ -37,6 +36,8 @@ export class ResponseParser {
   transferCodings: readonly string[] = NONE;
   /** Whether the sender keeps the connection open after this response. */
   persistent: boolean = false;
+  /** The value of its Keep-Alive field; `null` where there is none. */
+  keepAlive: string | null = null;
   /** Whether a byte of the current response has been seen. */
   started: boolean = false;
   /** Body bytes read off the wire so far, chunk framing not counted. */
@@ -44,6 +45,7 @@ export class ResponseParser {
 
   readonly #sink: ResponseSink;
   readonly #limit: number;
+  readonly #reader: HeadReader;
   readonly #partial: SectionBuffer;
   #state = DONE;
   #bodiless = false;
@@ -52,10 +54,11 @@ export class ResponseParser {
   #remaining = 0;
   #chunked: ChunkedReader | null = null;
 
-  /** `maxHeaderSize` in bytes. */
-  constructor(sink: ResponseSink, maxHeaderSize: number) {
+  /** `maxHeaderSize` in bytes. `reader` may serve other parsers too. */
+  constructor(sink: ResponseSink, maxHeaderSize: number, reader: HeadReader = new HeadReader()) {
     this.#sink = sink;
     this.#limit = maxHeaderSize;
+    this.#reader = reader;
     this.#partial = new SectionBuffer(maxHeaderSize, "head");
   }
 
@@ -132,7 +135,7 @@ export class ResponseParser {
   #readHead(bytes: Buffer, start: number, end: number): number {
     const partial = this.#partial;
     if (partial.length > 0) return this.#readSplitHead(bytes, start, end);
-    const next = this.reader.readNext(bytes, start, end);
+    const next = this.#reader.readNext(bytes, start, end);
     if (next === INCOMPLETE) {
       partial.append(bytes, start, end);
       return end;
@@ -148,8 +151,8 @@ export class ResponseParser {
     const next = partial.append(bytes, start, end);
     checkStart(partial.bytes, 0, partial.length);
     if (next === INCOMPLETE) return end;
-    this.reader.forget();
-    this.reader.read(partial.bytes, 0, partial.length);
+    this.#reader.forget();
+    this.#reader.read(partial.bytes, 0, partial.length);
     this.#countHead(partial.length);
     partial.clear();
     this.#onHead();
@@ -162,7 +165,7 @@ export class ResponseParser {
   }
 
   #onHead(): void {
-    const reader = this.reader;
+    const reader = this.#reader;
     if (reader.status < 200 && reader.status !== 101) {
       this.#sink.onInformational(reader.head);
       return;
@@ -175,6 +178,7 @@ export class ResponseParser {
   /** RFC 9112 §6.3. */
   #chooseFraming(head: HeadReader): void {
     this.persistent = head.status !== 101 && isPersistent(head);
+    this.keepAlive = head.keepAlive;
     this.transferCodings = NONE;
     this.#remaining = 0;
     if (this.#connect && head.status >= 200 && head.status < 300) {

@@ -6,9 +6,12 @@ import { INCOMPLETE } from "./head-reader.ts";
 const CR = 13;
 const LF = 10;
 
+/** One for all: most connections never get a section in parts. */
+const NO_BYTES: Buffer = Buffer.alloc(0);
+
 /** Finds the end of a section in linear time and bounded space, however it is split. */
 export class SectionBuffer {
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Buffer = NO_BYTES;
   length: number = 0;
   /** Bytes of the current line so far, CR not counted: an empty line ends the section. */
   #lineLength = 0;
@@ -35,7 +38,7 @@ export class SectionBuffer {
   clear(): void {
     this.length = 0;
     this.#lineLength = 0;
-    this.bytes = Buffer.alloc(0);
+    this.bytes = NO_BYTES;
   }
 
   #findEnd(bytes: Buffer, start: number, end: number): number {
