@@ -194,12 +194,16 @@ describe("20,000 requests, 50 at once", () => {
         await sleep(200);
       }
     })();
-    await run(manager, `https://localhost:${daemon.ports[0]}`, () => ({})).finally(() => {
+    const made = (): number => manager.stats().created;
+    try {
+      // A busy machine reloads nginx slowly: again, until that has happened twice.
+      for (let i = 0; i < 5 && made() < 3; i++)
+        await run(manager, `https://localhost:${daemon.ports[0]}`, () => ({}));
+    } finally {
       over = true;
-    });
+    }
     await reloads;
-    const { created } = manager.stats();
-    assert.ok(created >= 3, `${created} connections`);
+    assert.ok(made() >= 3, `${made()} connections`);
   });
 
   it("with aborts, over nginx that says GOAWAY after 500", {
