@@ -199,8 +199,11 @@ export function decodeAtOnce(
   }
 }
 
+/** Memory that small buffers share, in bytes; a little above `Buffer.poolSize` on newer Nodes. */
+const SHARED_MEMORY = Buffer.allocUnsafe(1).buffer.byteLength;
+
 /** A result that fills little of its memory is copied out of it. */
 function compact(bytes: Buffer): Buffer {
   const { byteLength } = bytes.buffer;
-  return byteLength > Buffer.poolSize && bytes.length < byteLength / 2 ? Buffer.from(bytes) : bytes;
+  return byteLength > SHARED_MEMORY && bytes.length < byteLength / 2 ? Buffer.from(bytes) : bytes;
 }
