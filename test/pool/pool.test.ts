@@ -219,6 +219,57 @@ describe("limits", () => {
     assert.ok(a.connection !== null);
   });
 
+  /** A ticket that gives a dial so many ms. */
+  const patient = (connectTimeout: number): FakeTicket =>
+    new FakeTicket(Number.POSITIVE_INFINITY, connectTimeout);
+
+  for (const [first, second] of [
+    [50, 5000],
+    [5000, 50],
+  ] as const) {
+    it(`a connect timeout is the ticket's own: ${first} ms came before ${second} ms`, () => {
+      const world = new World();
+      const pool = world.pool({ maxsize: 2 });
+      const tickets = [world.ask(pool, patient(first)), world.ask(pool, patient(second))];
+      world.clock.advance(100);
+      const [short, long] = first < second ? tickets : tickets.reverse();
+      assert.match(String(short!.error), /connect timeout=50 ms/);
+      assert.equal(long!.settled, 0);
+      world.clock.advance(5000);
+      assert.match(String(long!.error), /connect timeout=5000 ms/);
+    });
+  }
+
+  it("a connect timeout counts from the moment at which its ticket adopts a dial", () => {
+    const world = new World();
+    const pool = world.pool();
+    world.ask(pool, patient(50));
+    world.clock.advance(60);
+    const adopting = world.ask(pool, patient(200));
+    assert.equal(world.dials.length, 1);
+    world.clock.advance(190);
+    assert.equal(adopting.settled, 0);
+    world.clock.advance(20);
+    assert.match(String(adopting.error), /connect timeout=200 ms/);
+  });
+
+  it("a connect timeout stays its ticket's where another ticket takes the dial's connection", () => {
+    const world = new World();
+    const pool = world.pool({ maxsize: 2 });
+    const busy = world.ask(pool, patient(5000));
+    world.dials[0]!.succeed();
+    const [first, second] = [world.ask(pool, patient(5000)), world.ask(pool, patient(50))];
+    assert.equal(world.dials.length, 1, "one dials, one waits in line");
+    // The first gets what comes back; its dial is then the second's, with the second's time.
+    busy.connection!.finish();
+    world.poll();
+    assert.ok(first.connection !== null);
+    world.clock.advance(45);
+    assert.equal(second.settled, 0);
+    world.clock.advance(10);
+    assert.match(String(second.error), /connect timeout=50 ms/);
+  });
+
   it("a cancelled ticket is gone, and its reservation free again", () => {
     const world = new World();
     const pool = world.pool({ maxsize: 1 });
