@@ -14,9 +14,21 @@ const forgotten = new FinalizationRegistry<BodyReader>((reader) => {
   reader.source.abandon();
 });
 
+/** Responses of this turn of the event loop. Most are read before it ends, and a registration costs half a request. */
+let fresh: [response: object, reader: BodyReader][] = [];
+
 /** Gives up the connection of `reader` once `response` is collected. */
 export function watchForgotten(response: object, reader: BodyReader): void {
-  forgotten.register(response, reader, reader);
+  if (fresh.push([response, reader]) === 1) setImmediate(registerFresh);
+}
+
+function registerFresh(): void {
+  const responses = fresh;
+  fresh = [];
+  for (const [response, reader] of responses) {
+    const { bound, unread } = reader.source;
+    if (bound || unread) forgotten.register(response, reader, reader);
+  }
 }
 
 /** The response was given up in so many words. */
