@@ -49,7 +49,7 @@ const Implementation = class PoolAgent extends EventEmitter {
   readonly #contexts = new TlsContexts();
   /** The sockets that were given out and live, by the names of their origins. */
   readonly #wires = new Map<WireConnection, string>();
-  readonly #waiting = new Map<SocketRequest, string>();
+  readonly #waiting: SocketRequest[] = [];
 
   constructor(given: AgentBase | PoolManagerOptions = {}) {
     link();
@@ -73,7 +73,7 @@ const Implementation = class PoolAgent extends EventEmitter {
 
   /** Requests that wait for a socket. */
   get requests(): Record<string, ClientRequest[]> {
-    return grouped([...this.#waiting].map(([waiting, name]) => [name, waiting.request]));
+    return grouped(this.#waiting.map(({ origin, request }) => [origin, request]));
   }
 
   addRequest(request: ClientRequest, options: AgentRequestOptions): void {
@@ -118,8 +118,8 @@ const Implementation = class PoolAgent extends EventEmitter {
       let pool = this.#poolFor(own, origin, proxy);
       if (pool.forwards && mayBeForwarded(request)) toAbsoluteForm(request, pool, origin);
       else if (pool.forwards) pool = this.#poolFor({ ...own, ...tunnelOnly(this.#base) }, origin, proxy);
-      const waiting = new SocketRequest(request, pool, this);
-      this.#waiting.set(waiting, origin);
+      const waiting = new SocketRequest(request, origin, pool, this);
+      waiting.index = this.#waiting.push(waiting) - 1;
       waiting.start();
     } catch (error) {
       failRequest(request, error as Error);
@@ -140,11 +140,18 @@ const Implementation = class PoolAgent extends EventEmitter {
 
   /** A request has its socket, or will never have one. */
   settled(waiting: SocketRequest, wire: WireConnection | null): void {
-    const name = this.#waiting.get(waiting)!;
-    this.#waiting.delete(waiting);
+    this.#leave(waiting);
     if (wire === null || this.#wires.has(wire)) return;
-    this.#wires.set(wire, name);
+    this.#wires.set(wire, waiting.origin);
     wire.socket.once("close", () => this.#wires.delete(wire));
+  }
+
+  /** The last one takes its place. A Map would do, but its tables keep requests until a full garbage collection. */
+  #leave({ index }: SocketRequest): void {
+    const last = this.#waiting.pop()!;
+    if (index === this.#waiting.length) return;
+    this.#waiting[index] = last;
+    last.index = index;
   }
 };
 

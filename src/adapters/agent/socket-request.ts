@@ -23,15 +23,19 @@ interface UsedSocket extends Socket {
 /** Waits in a pool's line on behalf of a request. */
 export class SocketRequest extends Waiter {
   readonly request: ClientRequest;
+  readonly origin: string;
+  /** Its place among those that wait. */
+  index: number = -1;
   readonly poolTimeout: number;
   readonly connectTimeout: number;
   readonly #pool: HTTPConnectionPool;
   readonly #owner: SocketRequestOwner;
 
-  constructor(request: ClientRequest, pool: HTTPConnectionPool, owner: SocketRequestOwner) {
+  constructor(request: ClientRequest, origin: string, pool: HTTPConnectionPool, owner: SocketRequestOwner) {
     super();
     const { poolTimeout, connectTimeout } = pool.limits;
     this.request = request;
+    this.origin = origin;
     this.poolTimeout = poolTimeout;
     this.connectTimeout = connectTimeout;
     this.#pool = pool;
