@@ -5,6 +5,7 @@
 
 import { DeadlineError } from "../core/errors.ts";
 import { type CoarseTimers, TimerEntry } from "../core/timers.ts";
+import { LinkedList, ListNode } from "../pool/linked-list.ts";
 
 /** What is under way and can be stopped. */
 export interface Stoppable {
@@ -12,20 +13,21 @@ export interface Stoppable {
 }
 
 /** Watches over one request. */
-export class Guard {
+export class Guard extends ListNode {
   readonly #signal: AbortSignal | null;
   readonly #target: Stoppable;
   readonly #deadline: TimerEntry | null = null;
 
   /** Stops `target`, at once if `signal` was aborted already. `deadline` in ms. */
   constructor(signal: AbortSignal | null, deadline: number, timers: CoarseTimers, target: Stoppable) {
+    super();
     this.#signal = signal;
     this.#target = target;
     if (signal?.aborted) {
       target.stop(signal.reason);
       return;
     }
-    if (signal !== null) listenersOf(signal).add(target);
+    if (signal !== null) listenersOf(signal).add(this);
     if (deadline === Number.POSITIVE_INFINITY) return;
     this.#deadline = new TimerEntry(() =>
       target.stop(new DeadlineError(`Request did not end within its deadline of ${deadline} ms`)),
@@ -35,40 +37,45 @@ export class Guard {
 
   /** The request has ended. */
   end(): void {
-    if (this.#signal !== null) shared.get(this.#signal)?.delete(this.#target);
+    if (this.#signal !== null && this.linked) shared.get(this.#signal)!.remove(this);
     this.#deadline?.disarm();
+  }
+
+  /** The signal was aborted. */
+  stop(reason: unknown): void {
+    this.#target.stop(reason);
   }
 }
 
-/** The requests under one signal. */
-class SignalTargets {
+/** The requests under one signal. Not in a Set: its old tables would keep each until a full garbage collection. */
+class SignalGuards {
   readonly #signal: AbortSignal;
-  readonly #targets = new Set<Stoppable>();
+  readonly #guards = new LinkedList<Guard>();
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
   }
 
-  add(target: Stoppable): void {
-    if (this.#targets.size === 0) this.#signal.addEventListener("abort", this);
-    this.#targets.add(target);
+  add(guard: Guard): void {
+    if (this.#guards.size === 0) this.#signal.addEventListener("abort", this);
+    this.#guards.push(guard);
   }
 
-  delete(target: Stoppable): void {
-    if (!this.#targets.delete(target) || this.#targets.size > 0) return;
-    this.#signal.removeEventListener("abort", this);
+  remove(guard: Guard): void {
+    this.#guards.remove(guard);
+    if (this.#guards.size === 0) this.#signal.removeEventListener("abort", this);
   }
 
   /** The signal's listener. */
   handleEvent(): void {
-    for (const target of [...this.#targets]) target.stop(this.#signal.reason);
+    for (const guard of [...this.#guards]) guard.stop(this.#signal.reason);
   }
 }
 
-const shared = new WeakMap<AbortSignal, SignalTargets>();
+const shared = new WeakMap<AbortSignal, SignalGuards>();
 
-function listenersOf(signal: AbortSignal): SignalTargets {
-  const targets = shared.get(signal) ?? new SignalTargets(signal);
-  shared.set(signal, targets);
-  return targets;
+function listenersOf(signal: AbortSignal): SignalGuards {
+  const guards = shared.get(signal) ?? new SignalGuards(signal);
+  shared.set(signal, guards);
+  return guards;
 }

@@ -3,6 +3,7 @@
  * garbage collector finds them. With `NODE_DEBUG=urlpool` a warning says where each came from.
  */
 
+import { systemClock } from "../../core/clock.ts";
 import { isDebugging } from "../../core/trace.ts";
 import type { BodyReader } from "./body-reader.ts";
 
@@ -19,7 +20,7 @@ let fresh: [response: object, reader: BodyReader][] = [];
 
 /** Gives up the connection of `reader` once `response` is collected. */
 export function watchForgotten(response: object, reader: BodyReader): void {
-  if (fresh.push([response, reader]) === 1) setImmediate(registerFresh);
+  if (fresh.push([response, reader]) === 1) systemClock.afterPoll(registerFresh);
 }
 
 function registerFresh(): void {
