@@ -119,7 +119,8 @@ const CALLBACKS = ["onInformational", "onUploadProgress", "onDownloadProgress"] 
 
 /** Callbacks run in the asynchronous context of the call, not in that of the request that opened the connection. */
 function inCallersContext(settings: CallSettings): CallSettings {
-  if (CALLBACKS.every((name) => settings[name] === null)) return settings;
+  const { onInformational, onUploadProgress, onDownloadProgress } = settings;
+  if (onInformational === null && onUploadProgress === null && onDownloadProgress === null) return settings;
   const bound: Record<string, unknown> = {};
   for (const name of CALLBACKS) {
     const callback = settings[name];
@@ -187,8 +188,8 @@ export function makeRequest(call: RequestSpec, hop: Destination): OutgoingReques
     head,
     body: body === null ? emptyBody(head) : wireBody(body, head, call.settings.onUploadProgress !== null),
     bodyLength: bodyLength ?? declaredLength(head),
-    expectContinue: body !== null && has(headers, "expect", /(^|,)[\t ]*100-continue[\t ]*(,|$)/i),
-    persistent: !has(headers, "connection", /(^|,)[\t ]*close[\t ]*(,|$)/i),
+    expectContinue: body !== null && says(headers, "expect", CONTINUE),
+    persistent: !says(headers, "connection", CLOSE),
   };
   if (plain !== null && method === "GET") hop.plainGet = request;
   return request;
@@ -201,7 +202,7 @@ function isPlain({ headers, body, settings }: RequestSpec): boolean {
 
 /** A coding is offered only to be undone here: not that of a part of something larger (RFC 9110 §14.2), nor unasked. */
 function defaultsFor({ headers, settings }: RequestSpec, defaults: DefaultFields): DefaultFields {
-  if (settings.decodeContent && !headers?.has("range")) return defaults;
+  if (settings.decodeContent && !headers?.byName.has("range")) return defaults;
   return { ...defaults, acceptEncoding: "identity" };
 }
 
@@ -243,6 +244,10 @@ export function isEmpty(source: HeaderSource | null | undefined): boolean {
   return true;
 }
 
-function has(headers: HTTPHeaderDict | null, name: string, option: RegExp): boolean {
-  return option.test(headers?.get(name) ?? "");
+const CONTINUE = /(^|,)[\t ]*100-continue[\t ]*(,|$)/i;
+const CLOSE = /(^|,)[\t ]*close[\t ]*(,|$)/i;
+
+/** Whether `option` is among the values of `name`, which is in lower case. */
+function says(headers: HTTPHeaderDict | null, name: string, option: RegExp): boolean {
+  return headers?.byName.get(name)?.values.some((value) => option.test(value)) === true;
 }

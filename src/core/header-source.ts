@@ -28,6 +28,13 @@ export function isHeaderSource(value: unknown): value is object {
   );
 }
 
+/** Whether `source` is an object whose properties are the fields, as most are. */
+export function isFieldObject(
+  source: object,
+): source is { readonly [name: string]: HeaderValues | undefined } {
+  return isPlainObject(source) && !(Symbol.iterator in source) && !isForeignHeaders(source);
+}
+
 /** Names and values of a source that is no header dict. Throws `InvalidArgumentError`. */
 export function* entriesOf(source: unknown): Generator<Entry> {
   if (!isHeaderSource(source)) {

@@ -5,7 +5,7 @@
  */
 
 import { InvalidArgumentError } from "./errors.ts";
-import { entriesOf, type HeaderValue, type HeaderValues } from "./header-source.ts";
+import { entriesOf, type HeaderValue, type HeaderValues, isFieldObject } from "./header-source.ts";
 import { kindOf } from "./shown.ts";
 
 export type { HeaderValue, HeaderValues } from "./header-source.ts";
@@ -47,7 +47,7 @@ const CREDENTIALS: ReadonlySet<string> = new Set([
 const INSPECT: symbol = Symbol.for("nodejs.util.inspect.custom");
 
 /** Spelling and values of one field name. */
-interface Field {
+export interface Field {
   readonly name: string;
   readonly values: string[];
 }
@@ -78,6 +78,11 @@ export class HTTPHeaderDict {
     const dict = new HTTPHeaderDict();
     readFieldLines(head, start, dict.#fields);
     return dict;
+  }
+
+  /** By lower-case name; for loops that must not allocate. @internal */
+  get byName(): ReadonlyMap<string, Field> {
+    return this.#fields;
   }
 
   /** Number of distinct names. */
@@ -113,11 +118,15 @@ export class HTTPHeaderDict {
 
   /** Adds a value; the first spelling stays. With `combine` it is glued to the last value with ", ". */
   add(name: string, value: HeaderValue, options: { combine?: boolean } = {}): void {
+    this.#add(name, value, options.combine === true);
+  }
+
+  #add(name: string, value: HeaderValue, combine: boolean): void {
     const text = textOf(name, value);
     const key = keyOf(name);
     const values = this.#fields.get(key)?.values;
     if (values === undefined) this.#fields.set(key, { name, values: [text] });
-    else if (options.combine) values.push(`${values.pop()}, ${text}`);
+    else if (combine) values.push(`${values.pop()}, ${text}`);
     else values.push(text);
   }
 
@@ -158,13 +167,20 @@ export class HTTPHeaderDict {
   extend(source: HeaderSource): void {
     if (source instanceof HTTPHeaderDict) {
       // `items` is a copy: a dict may be extended by itself.
-      for (const [name, value] of source.items()) this.add(name, value);
-      return;
+      for (const [name, value] of source.items()) this.#add(name, value, false);
+    } else if (typeof source === "object" && source !== null && isFieldObject(source)) {
+      for (const name of Object.keys(source)) {
+        const values = source[name];
+        if (values !== undefined) this.#addAll(name, values);
+      }
+    } else {
+      for (const [name, values] of entriesOf(source)) this.#addAll(name, values);
     }
-    for (const [name, values] of entriesOf(source)) {
-      if (isList(values)) for (const value of values) this.add(name, value);
-      else this.add(name, values);
-    }
+  }
+
+  #addAll(name: string, values: HeaderValues): void {
+    if (isList(values)) for (const value of values) this.#add(name, value, false);
+    else this.#add(name, values, false);
   }
 
   /**

@@ -77,19 +77,19 @@ export class RequestHead {
     this.scheme = init.scheme;
     this.authority = init.authority;
     this.target = init.target;
-    this.headers = init.headers === null ? null : foldRepeated(init.headers);
     this.defaults = init.defaults;
     this.plain = plain;
     checkTarget(init.target);
     if (plain !== null) {
+      this.headers = init.headers;
       this.framing = "none";
       this.addedLength = null;
       return;
     }
     checkMethod(init.method);
-    if (init.headers !== null) checkFields(init.headers);
+    this.headers = init.headers === null ? null : checkedFields(init.headers);
     this.framing = chooseFraming(init);
-    const added = this.framing === "length" && !init.headers?.has("content-length");
+    const added = this.framing === "length" && !init.headers?.byName.has("content-length");
     this.addedLength = added ? (init.bodyLength ?? 0) : null;
   }
 
@@ -123,29 +123,38 @@ function checkTarget(target: string): void {
     throw new InvalidArgumentError("Request target holds a character that must be encoded");
 }
 
-function checkFields(headers: HTTPHeaderDict): void {
-  for (const [name, value] of headers.items()) checkField(name, value);
-  const hosts = headers.getList("host");
-  if (hosts.some((host) => host !== hosts[0])) {
-    throw new InvalidHeader("Host was given twice with different values: a request has one (RFC 9112 §3.2)", {
-      phase: "request",
-    });
+/** The fields as they are sent. */
+function checkedFields(headers: HTTPHeaderDict): HTTPHeaderDict {
+  let repeated = false;
+  for (const { name, values } of headers.byName.values()) {
+    for (const value of values) checkField(name, value);
+    if (values.length > 1) repeated = true;
   }
+  return repeated ? foldRepeated(headers) : headers;
 }
 
 /** Fields that a request has once. */
 const SINGULAR = ["host", "content-length", "transfer-encoding"];
 
-/** Equal values of such a field, in whatever spelling of its name, are one. What differs is refused by the checks. */
+/** Equal values of such a field, in whatever spelling of its name, are one. Other fields than Host are checked later. */
 function foldRepeated(headers: HTTPHeaderDict): HTTPHeaderDict {
   let folded = headers;
   for (const name of SINGULAR) {
     const values = headers.getList(name);
-    if (values.length < 2 || values.some((value) => value !== values[0])) continue;
+    if (values.length < 2) continue;
+    if (values.some((value) => value !== values[0])) {
+      if (name === "host") throw twoHosts();
+      continue;
+    }
     if (folded === headers) folded = headers.copy();
     folded.set(name, values[0]!);
   }
   return folded;
+}
+
+function twoHosts(): InvalidHeader {
+  const text = "Host was given twice with different values: a request has one (RFC 9112 §3.2)";
+  return new InvalidHeader(text, { phase: "request" });
 }
 
 function checkField(name: string, value: string): void {
@@ -167,18 +176,21 @@ function checkField(name: string, value: string): void {
 
 function chooseFraming(init: RequestHeadInit): RequestFraming {
   const { headers, bodyLength } = init;
-  const length = headers?.get("content-length") ?? null;
-  const coding = headers?.get("transfer-encoding") ?? null;
-  if (coding !== null) return checkCoding(coding, length);
-  if (length !== null) return checkLength(init, headers!.getList("content-length"));
+  const lengths = headers?.byName.get("content-length")?.values;
+  const codings = headers?.byName.get("transfer-encoding")?.values;
+  if (codings !== undefined) return checkCodings(codings, lengths);
+  if (lengths !== undefined) return checkLength(init, lengths);
   if (init.chunked || bodyLength === undefined) return "chunked";
   return bodyLength === null && isBodiless(init.method) ? "none" : "length";
 }
 
-function checkCoding(coding: string, length: string | null): "chunked" {
-  if (length !== null)
+function checkCodings(values: readonly string[], lengths: readonly string[] | undefined): "chunked" {
+  if (lengths !== undefined)
     throw new InvalidArgumentError("Content-Length and Transfer-Encoding exclude each other");
-  const codings = coding.split(",").map((each) => each.trim().toLowerCase());
+  const codings = values
+    .join()
+    .split(",")
+    .map((each) => each.trim().toLowerCase());
   const first = codings.indexOf("chunked");
   if (first === -1 || codings.slice(first).some((each) => each !== "chunked")) {
     throw new InvalidArgumentError("A request's Transfer-Encoding must end in chunked (RFC 9112 §6.1)");

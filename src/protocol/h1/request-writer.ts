@@ -3,10 +3,11 @@
  * The head was checked when it was made; it is written once and remembers its text.
  */
 
-import { type HTTPHeaderDict, SKIP_HEADER } from "../../core/headers.ts";
+import { type Field, SKIP_HEADER } from "../../core/headers.ts";
 import type { RequestHead } from "../request-head.ts";
 
 const CRLF = "\r\n";
+const NO_FIELDS: ReadonlyMap<string, Field> = new Map();
 
 /** The head of `request` as text. */
 export function writeHead(request: RequestHead): string {
@@ -31,17 +32,14 @@ function fieldLines(request: RequestHead): string {
 }
 
 function writeFields({ headers, authority, defaults, framing, addedLength }: RequestHead): string {
-  let text = defaultField(headers, "Host", authority);
-  text += defaultField(headers, "Accept-Encoding", defaults.acceptEncoding);
+  const own = headers?.byName ?? NO_FIELDS;
+  let text = own.has("host") ? "" : `Host: ${authority}\r\n`;
+  if (!own.has("accept-encoding")) text += `Accept-Encoding: ${defaults.acceptEncoding}\r\n`;
   if (addedLength !== null) text += `Content-Length: ${addedLength}\r\n`;
-  else if (framing === "chunked") text += defaultField(headers, "Transfer-Encoding", "chunked");
-  text += defaultField(headers, "User-Agent", defaults.userAgent);
-  if (headers !== null) {
-    for (const [name, value] of headers.items()) if (value !== SKIP_HEADER) text += `${name}: ${value}\r\n`;
+  else if (framing === "chunked" && !own.has("transfer-encoding")) text += "Transfer-Encoding: chunked\r\n";
+  if (!own.has("user-agent")) text += `User-Agent: ${defaults.userAgent}\r\n`;
+  for (const { name, values } of own.values()) {
+    for (const value of values) if (value !== SKIP_HEADER) text += `${name}: ${value}\r\n`;
   }
   return text + CRLF;
-}
-
-function defaultField(headers: HTTPHeaderDict | null, name: string, value: string): string {
-  return headers?.has(name) ? "" : `${name}: ${value}\r\n`;
 }
