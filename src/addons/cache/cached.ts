@@ -120,7 +120,8 @@ export class Cached extends RequestMethods {
   }
 
   #absolute(url: string): string {
-    return url.startsWith("/") && this.#base.origin !== undefined ? this.#base.origin + url : url;
+    if (url.startsWith("/") && this.#base.origin !== undefined) return this.#base.origin + url;
+    return URL.canParse(url) || !URL.canParse(`http://${url}`) ? url : `http://${url}`;
   }
 
   /** Resolves when the questions asked behind answers are settled. */
@@ -292,19 +293,38 @@ export class Cached extends RequestMethods {
     requestTime: number,
   ): Promise<HTTPResponse> {
     response.releaseConn();
-    const headers = policy.updatedFields(entry.meta.headers, response.headers);
-    const meta = { ...entry.meta, headers, requestTime, responseTime: this.#clock.wallNow() };
-    await this.#kept.update(meta);
+    const meta = await this.#refresh(entry.meta, response.headers, requestTime);
     const answer = await this.#fromStore({ meta, body: () => entry.body() }, lookup, "revalidated");
     // Deleted between the question and its answer: ask for all of it.
     return answer ?? this.#fetch(lookup, null);
+  }
+
+  /** What an answer to HEAD says of what a GET has stored: that it still holds, or that it is not there any more. */
+  async #learn(headers: HTTPHeaderDict, lookup: Lookup, requestTime: number): Promise<void> {
+    const entry = await this.#find(lookup);
+    if (entry === null) return;
+    const holds =
+      policy.describes(headers, entry.meta) && policy.mayStore(200, headers, this.#clock.wallNow());
+    if (holds) await this.#refresh(entry.meta, headers, requestTime);
+    else await this.#kept.delete(lookup.key);
+  }
+
+  /** Stores `stored` with the newer fields of the same response. */
+  async #refresh(stored: CacheMeta, fields: HTTPHeaderDict, requestTime: number): Promise<CacheMeta> {
+    const headers = policy.updatedFields(stored.headers, fields);
+    const meta = { ...stored, headers, requestTime, responseTime: this.#clock.wallNow() };
+    await this.#kept.update(meta);
+    return meta;
   }
 
   async #keep(response: HTTPResponse, lookup: Lookup, requestTime: number): Promise<HTTPResponse> {
     statuses.set(response, "miss");
     const { headers, status } = response;
     const now = this.#clock.wallNow();
-    if (lookup.method === "HEAD") return response;
+    if (lookup.method === "HEAD") {
+      if (status === 200) await this.#learn(headers, lookup, requestTime);
+      return response;
+    }
     const stores = lookup.cacheFor === undefined ? policy.mayStore(status, headers, now) : status === 200;
     if (!stores) {
       // What is there is not what the origin says any more. A 304 is about what the caller has.

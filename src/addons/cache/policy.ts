@@ -184,6 +184,14 @@ export function updatedFields(stored: FieldPairs, headers: HTTPHeaderDict): Fiel
   return [...stored.filter(([name]) => !replaced.has(name.toLowerCase())), ...fresh];
 }
 
+/** Whether the fields of an answer to HEAD may be those of the stored response (RFC 9111 §4.3.5). */
+export function describes(headers: HTTPHeaderDict, meta: CacheMeta): boolean {
+  return ["etag", "last-modified", "content-length"].every((name) => {
+    const [theirs, ours] = [headers.get(name), fieldOf(meta.headers, name)];
+    return theirs === null || ours === null || theirs === ours;
+  });
+}
+
 /** Whether an If-None-Match names the stored response (RFC 9110 §13.1.2, weak comparison). */
 export function matchesEtag(condition: string, meta: CacheMeta): boolean {
   const etag = fieldOf(meta.headers, "etag");

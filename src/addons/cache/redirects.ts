@@ -1,6 +1,7 @@
 /** Redirects in front of a cache: each hop is a request of its own, so that its response is kept under its own URL. */
 
-import { HTTPHeaderDict, type HTTPResponse, jarForHop, Retry } from "../../index.ts";
+import { isUtf8 } from "node:buffer";
+import { HTTPHeaderDict, type HTTPResponse, jarForHop, LocationParseError, Retry } from "../../index.ts";
 import type { CacheBase, CachedUrlopenOptions } from "./options.ts";
 
 type Open = (method: string, url: string, options: CachedUrlopenOptions) => Promise<HTTPResponse>;
@@ -28,7 +29,7 @@ export async function followed(
     } finally {
       response.releaseConn();
     }
-    const next = new URL(location, url).href;
+    const next = leadsTo(location, url);
     rest = { ...rest, headers: headersFor(next, url, rest.headers ?? base.headers, retries) };
     if (response.status === 303 && method !== "HEAD") {
       method = "GET";
@@ -38,6 +39,17 @@ export async function followed(
     const jar = options.cookieJar === undefined ? base.connectionPoolKw?.cookieJar : options.cookieJar;
     if (jar) rest = { ...rest, cookieJar: jarForHop(jar, first, url, method) };
   }
+}
+
+/** The URL that `location` means, without userinfo: as the library has it for requests without a cache. */
+function leadsTo(location: string, url: string): string {
+  const bytes = Buffer.from(location, "latin1");
+  const text = isUtf8(bytes) && !/[^\0-\xff]/.test(location) ? bytes.toString("utf8") : location;
+  if (!URL.canParse(text, url)) throw new LocationParseError(text);
+  const next = new URL(text, url);
+  next.username = "";
+  next.password = "";
+  return next.href;
 }
 
 /** Credentials do not cross origins. */

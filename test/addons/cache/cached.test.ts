@@ -14,6 +14,7 @@ import {
   createFetch,
   HTTPHeaderDict,
   HTTPResponse,
+  LocationParseError,
   NewConnectionError,
   PoolManager,
   ReadTimeoutError,
@@ -243,6 +244,79 @@ describe("what is kept, and what is not", () => {
     await get(cache);
     const head = await cache.urlopen("HEAD", "http://a/");
     assert.deepEqual([cacheStatus(head), head.data.length, base.asked.length], ["hit", 0, 1]);
+  });
+
+  describe("HEAD, asked of the origin, of a stored answer to GET (RFC 9111 §4.3.5)", () => {
+    const stored = { ...FRESH, ETag: '"1"', "Content-Length": "4", "X-Kept": "1" };
+    const cases: [what: string, head: Fields, expected: [string, string, string | null]][] = [
+      ["makes it fresh", { ...FRESH, ETag: '"1"', "X-New": "2" }, ["hit", "body", "2"]],
+      ["makes it fresh without validators", FRESH, ["hit", "body", null]],
+      ["deletes it with another entity tag", { ...FRESH, ETag: '"2"' }, ["miss", "new!", null]],
+      ["deletes it with another length", { ...FRESH, "Content-Length": "5" }, ["miss", "new!", null]],
+      ["deletes it where it is not to be stored", { "Cache-Control": "no-store" }, ["miss", "new!", null]],
+    ];
+    for (const [what, fields, expected] of cases) {
+      it(what, async () => {
+        const base = new Base();
+        base.say = () => answer("body", stored);
+        const cache = base.cache();
+        await get(cache);
+        base.now += 2000;
+        base.say = ({ method }) =>
+          answer(method === "HEAD" ? "" : "new!", method === "HEAD" ? fields : FRESH);
+        const head = await cache.urlopen("HEAD", "http://a/", { cache: "no-cache" });
+        assert.equal(cacheStatus(head), "miss");
+        if (expected[0] === "hit") base.now += 59_000;
+        const next = await cache.urlopen("GET", "http://a/");
+        const seen = [cacheStatus(next), await next.text(), next.headers.get("x-new")];
+        assert.deepEqual(seen, expected);
+        if (expected[0] === "hit") assert.equal(next.headers.get("x-kept"), "1");
+      });
+    }
+
+    it("an answer that is no 200 says nothing of it", async () => {
+      const base = new Base();
+      base.say = () => answer("body", { ...stored, "Cache-Control": "max-age=1, stale-while-revalidate=9" });
+      const cache = base.cache();
+      await get(cache);
+      base.now += 2000;
+      base.say = () => answer("", {}, 404);
+      await cache.urlopen("HEAD", "http://a/", { cache: "no-cache" });
+      assert.deepEqual(await get(cache), ["stale", "body"]);
+    });
+  });
+
+  describe("a Location", () => {
+    const redirected = (location: string): Base => {
+      const base = new Base();
+      base.say = ({ url }) =>
+        url.endsWith("from") ? answer("", { Location: location }, 301) : answer(`at ${url}`);
+      return base;
+    };
+
+    for (const [location, url] of [
+      ["/to", "http://a/to"],
+      ["http://user:secret@b/to", "http://b/to"],
+      ["/\xc3\xa9", "http://a/%C3%A9"],
+    ] as const) {
+      it(`${location} leads to ${url}`, async () => {
+        assert.deepEqual(await get(redirected(location).cache(), {}, "http://a/from"), ["miss", `at ${url}`]);
+      });
+    }
+
+    it("that is no URL is an error that names it, without its password", async () => {
+      const asking = redirected("http://u:secret@[b/to").cache().urlopen("GET", "http://a/from");
+      await assert.rejects(asking, (error: Error) => {
+        assert.ok(error instanceof LocationParseError);
+        assert.match(error.message, /\[b/);
+        assert.doesNotMatch(error.message, /secret/);
+        return true;
+      });
+    });
+
+    it("is followed from a URL without a scheme", async () => {
+      assert.deepEqual(await get(redirected("/to").cache(), {}, "a/from"), ["miss", "at http://a/to"]);
+    });
   });
 
   it("a fragment and a spelling make no difference, a query does", async () => {
