@@ -91,7 +91,7 @@ export function completeFields(given: Fields, context: FieldContext): Fields {
     // A Host of one's own is for `manager.request`; the mode says how a page would have asked.
     if (lower === "host" || lower === "sec-fetch-mode") continue;
     has.add(lower);
-    fields[name] = given[name]!;
+    fields[name] = lower === "content-length" ? asNumber(given[name]!) : given[name]!;
   }
   if (!has.has("accept")) fields.accept = "*/*";
   if (!has.has("accept-language")) fields["accept-language"] = "*";
@@ -101,6 +101,11 @@ export function completeFields(given: Fields, context: FieldContext): Fields {
   addCacheFields(fields, has, context.cache);
   if (context.referer !== null && !has.has("referer")) fields.referer = context.referer;
   return fields;
+}
+
+/** As a number is written; the platform reads it as one. */
+function asNumber(value: string | string[]): string | string[] {
+  return typeof value === "string" ? value.replace(/^0+(?=\d)/, "") : value;
 }
 
 /** As completed for a call without any fields. */

@@ -251,15 +251,20 @@ function byteStream(
   });
 }
 
+/** The stream stays locked, as the platform's does. */
 async function collect(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const reader = stream.getReader();
   const parts: Uint8Array[] = [];
-  for await (const part of stream) parts.push(part);
+  for (let read = await reader.read(); !read.done; read = await reader.read()) parts.push(read.value);
   return Buffer.concat(parts);
 }
 
-/** What `body` is after `text()` and the like. */
+/** What `body` is after `text()` and the like: disturbed and locked. */
 function spentStream(): ReadableStream<Uint8Array> {
   const stream = new ReadableStream({ type: "bytes", start: (controller) => controller.close() });
-  stream.cancel().catch(() => {});
+  stream
+    .getReader()
+    .cancel()
+    .catch(() => {});
   return stream;
 }

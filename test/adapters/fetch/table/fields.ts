@@ -98,6 +98,16 @@ export const FIELDS: readonly Case[] = [
     ours: { shows: "abc", because: "Node 20 refuses it, Node 24 sends it", standard: true },
   },
   {
+    row: 39,
+    name: "the right Content-Length with zeros before it",
+    run: (fetch, at) =>
+      outcome(async () => {
+        await sent(fetch, at, { "Content-Length": "003" }, { method: "POST", body: "abc" });
+        return at.seen.at(-1)!.headers["content-length"];
+      }),
+    ours: { shows: "3", because: "Node 20 may refuse it, Node 24 sends it", standard: true },
+  },
+  {
     row: 40,
     name: "a wrong Content-Length",
     run: (fetch, at) =>

@@ -100,6 +100,17 @@ export const RESPONSES: readonly Case[] = [
     await r.text();
     return outcome(() => r.text()).then((shown) => [String(shown).slice(0, 28), r.bodyUsed]);
   }),
+  on(120, "locked while it is read, and then", "/text", async (r) => {
+    const { body } = r;
+    const reading = r.text();
+    const during = body!.locked;
+    await reading;
+    return [during, body!.locked, r.body === body, r.bodyUsed];
+  }),
+  on(120, "locked, first asked for when it was read", "/text", async (r) => {
+    await r.arrayBuffer();
+    return [r.body!.locked, r.bodyUsed, await outcome(async () => r.body!.getReader())];
+  }),
   on(120, "reader held", "/text", (r) => {
     r.body!.getReader();
     return outcome(() => r.text()).then((shown) => String(shown).slice(0, 28));
