@@ -98,6 +98,7 @@ export interface OptionValues {
   queue: string | undefined;
   run: string | undefined;
   har: string | undefined;
+  "har-secrets": boolean;
   waterfall: string | undefined;
 }
 

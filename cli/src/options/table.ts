@@ -352,6 +352,12 @@ export const OPTIONS: { readonly [Name in OptionName]: SpecFor<NonNullable<Optio
     group: "Pictures",
     help: "Write what happened as HTTP Archive 1.2, for the developer tools of browsers. Credentials are left out, bodies are not.",
   },
+  "har-secrets": {
+    kind: "flag",
+    commands: ALL,
+    group: "Pictures",
+    help: "With --har: credentials and cookies are in the archive too. Only its owner can read the file.",
+  },
   waterfall: {
     kind: "text",
     value: "FILE.svg",

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { lstat, readFile, symlink, writeFile } from "node:fs/promises";
+import { lstat, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { startHttp } from "../../../test/kit/http-origin.ts";
@@ -165,5 +165,21 @@ describe("pictures", { concurrency: 2 }, () => {
     );
     assert.doesNotMatch(archive + picture, /secret|YWRh/);
     assert.equal((await run(["get", "--waterfall", join(svg, "below"), origin.url])).code, 23);
+  });
+
+  it("--har-secrets: an archive with credentials, which only its owner can read", async () => {
+    await using folder = await temporaryFolder();
+    await using origin = await startHttp(() => "a");
+    const har = join(folder.path, "h.har");
+    const args = ["get", "-s", "-u", "ada:secret", "--har", har, origin.url];
+    for (const [more, shown, mode] of [
+      [[], false, 0o044],
+      [["--har-secrets"], true, 0],
+    ] as const) {
+      assert.equal((await run([...args, ...more])).code, 0);
+      const credentials = Buffer.from("ada:secret").toString("base64");
+      assert.equal((await readFile(har, "utf8")).includes(credentials), shown);
+      assert.equal((await stat(har)).mode & 0o044 & ~process.umask(), mode & ~process.umask());
+    }
   });
 });
