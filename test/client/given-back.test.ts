@@ -6,12 +6,14 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { describe, it } from "node:test";
-import type {
-  HTTPConnectionPool,
-  HTTPResponse,
-  PoolManager,
-  PoolOptions,
-  RequestOptions,
+import {
+  DeadlineError,
+  type HTTPConnectionPool,
+  type HTTPError,
+  type HTTPResponse,
+  type PoolManager,
+  type PoolOptions,
+  type RequestOptions,
 } from "../../src/index.ts";
 import { type Dialled, script, World } from "../kit/world.ts";
 
@@ -35,6 +37,8 @@ interface Phase {
   readonly first: Dialled;
   readonly pool?: PoolOptions;
   readonly options?: RequestOptions;
+  /** What its `DeadlineError` names. */
+  readonly tells: HTTPError["phase"];
   /** Its own connection is open. */
   readonly connected: boolean;
   readonly lookup?: "silent";
@@ -49,6 +53,7 @@ interface Phase {
 const phases: Phase[] = [
   {
     name: "in line",
+    tells: "pool",
     first: script(() => {}),
     pool: { maxsize: 1, block: true },
     connected: false,
@@ -56,35 +61,40 @@ const phases: Phase[] = [
   },
   {
     name: "looking up its host",
+    tells: "pool",
     first: script(EMPTY_ANSWER),
     connected: false,
     dials: true,
     lookup: "silent",
   },
-  { name: "connecting", first: "hang", connected: false, dials: true },
-  { name: "waiting for the head", first: script(() => {}), connected: true },
-  { name: "in the head", first: script("HTTP/1.1 200 OK\r\nContent-"), connected: true },
-  { name: "in a collected body", first: script(HALF_AN_ANSWER), connected: true },
+  { name: "connecting", tells: "pool", first: "hang", connected: false, dials: true },
+  { name: "waiting for the head", tells: "head", first: script(() => {}), connected: true },
+  { name: "in the head", tells: "head", first: script("HTTP/1.1 200 OK\r\nContent-"), connected: true },
+  { name: "in a collected body", tells: "body", first: script(HALF_AN_ANSWER), connected: true },
   {
     name: "in a streamed body",
+    tells: "body",
     first: script(HALF_AN_ANSWER),
     options: { preloadContent: false },
     connected: true,
   },
   {
     name: "in a streamed body that is kept whatever its end",
+    tells: "body",
     first: script(HALF_AN_ANSWER),
     options: { preloadContent: false, releaseConn: false },
     connected: true,
   },
   {
     name: "reading an answer that is passed over",
+    tells: "body",
     first: script("HTTP/1.1 503 No\r\nRetry-After: 9\r\nContent-Length: 10\r\n\r\n12345"),
     connected: true,
     repeats: true,
   },
   {
     name: "waiting for its repetition",
+    tells: undefined,
     first: script("HTTP/1.1 503 No\r\nConnection: close\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n"),
     connected: false,
     repeats: true,
@@ -192,11 +202,17 @@ async function check(phase: Phase, ending: Ending, uploads: boolean): Promise<vo
   if (phase.lookup === "silent") world.silentName(HOST);
   const scene = await begin(world, phase, ending, uploads);
   let settled = 0;
-  const ended = scene.outcome.finally(() => settled++).catch(() => {});
+  let failure: unknown = null;
+  const ended = scene.outcome
+    .catch((error: unknown) => {
+      failure = error;
+    })
+    .finally(() => settled++);
   assert.equal(settled, 0, "it is under way");
   const acted = ending.act?.(scene);
   await world.run(ended);
   await world.run(Promise.resolve(acted));
+  if (failure instanceof DeadlineError) assert.equal(failure.phase, phase.tells);
   const { pool } = scene;
   if (phase.occupied && !ending.destroys) {
     assert.deepEqual([pool.inner.busy, pool.inner.queued], [1, 0]);
