@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Pool } from "../../src/pool/pool.ts";
-import { type FakeTicket, World } from "./fakes.ts";
+import { FakeTicket, World } from "./fakes.ts";
 
 function askMany(world: World, pool: Pool, count: number): FakeTicket[] {
   return Array.from({ length: count }, () => world.ask(pool));
@@ -104,5 +104,43 @@ describe("how many exchanges an HTTP/2 connection takes", () => {
     world.poll();
     assert.deepEqual(learned, [1]);
     pool.destroy();
+  });
+});
+
+/** A ticket that gives a connection so many ms. */
+function patient(connectTimeout: number): FakeTicket {
+  return new FakeTicket(Number.POSITIVE_INFINITY, connectTimeout);
+}
+
+describe("the connect timeout of a waiter whom somebody else's dial will serve", () => {
+  it("is its own where it comes while the dial is under way", () => {
+    const world = new World();
+    const pool = world.pool({ expected: 100 });
+    const [first, second] = [world.ask(pool, patient(5000)), world.ask(pool, patient(50))];
+    assert.equal(world.dials.length, 1);
+    world.clock.advance(60);
+    assert.match(String(second.error), /connect timeout=50 ms/);
+    assert.equal(first.settled, 0);
+    pool.destroy();
+  });
+
+  it("is its own where it has waited for a place before the dial began", () => {
+    const world = new World(1);
+    const other = world.pool();
+    const busy = world.ask(other);
+    world.dials[0]!.succeed();
+    const pool = world.pool({ expected: 100 });
+    const [first, second] = [world.ask(pool, patient(5000)), world.ask(pool, patient(50))];
+    assert.equal(world.dials.length, 0);
+    world.clock.advance(1000);
+    assert.equal(second.settled, 0, "it does not run without a dial");
+    busy.connection!.finish();
+    world.poll();
+    assert.equal(world.dials.length, 1);
+    world.clock.advance(60);
+    assert.match(String(second.error), /connect timeout=50 ms/);
+    assert.equal(first.settled, 0);
+    pool.destroy();
+    other.destroy();
   });
 });

@@ -409,6 +409,23 @@ describe("age", () => {
 });
 
 describe("retire", () => {
+  it("closes the dial of the last waiter, and not the connection that this one is given instead", () => {
+    const world = new World();
+    const pool = world.pool({ maxsize: 2 });
+    const busy = world.ask(pool);
+    const connection = world.dials[0]!.succeed();
+    const last = world.ask(pool);
+    const [dial] = world.dials;
+    pool.dismiss();
+    busy.connection!.finish();
+    world.poll();
+    assert.equal(last.connection, connection);
+    assert.deepEqual([dial!.aborted, connection.alive], [true, true]);
+    last.connection!.finish();
+    world.poll();
+    assert.deepEqual([pool.size, pool.busy, world.budget.open], [0, 0, 0]);
+  });
+
   it("closes idle connections and orphaned dials; what is in use is closed when it comes back", () => {
     const world = new World();
     const pool = world.pool();
