@@ -107,6 +107,21 @@ describe("how many exchanges an HTTP/2 connection takes", () => {
   });
 });
 
+describe("the one dial of an origin whose protocol is not known", () => {
+  it("is to serve everybody, until it has taken a second: then the others get dials too", () => {
+    const world = new World();
+    const pool = world.pool({ expected: null });
+    for (let i = 0; i < 3; i++) world.ask(pool, patient(60_000));
+    world.clock.advance(999);
+    assert.equal(world.dials.length, 1);
+    world.clock.advance(2);
+    assert.equal(world.dials.length, 2);
+    world.dials[1]!.succeed();
+    assert.equal(world.dials.length, 2, "now the protocol is known: one for each who waits");
+    pool.destroy();
+  });
+});
+
 /** A ticket that gives a connection so many ms. */
 function patient(connectTimeout: number): FakeTicket {
   return new FakeTicket(Number.POSITIVE_INFINITY, connectTimeout);
