@@ -141,7 +141,7 @@ const Implementation = class PoolAgent extends EventEmitter {
   /** A request has its socket, or will never have one. */
   settled(waiting: SocketRequest, wire: WireConnection | null): void {
     this.#leave(waiting);
-    if (wire === null || this.#wires.has(wire)) return;
+    if (wire === null || wire.exchanges > 0) return;
     this.#wires.set(wire, waiting.origin);
     wire.socket.once("close", () => this.#wires.delete(wire));
   }

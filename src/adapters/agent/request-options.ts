@@ -45,13 +45,26 @@ export function isHttps({ _defaultAgent, protocol }: Options): boolean {
 /** As URLs have them. */
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
-/** The origin of a request. node:http takes 80 for the default port, since the agent has none of its own. */
+/** The last origin that was made, and of what: mostly it is the same one again. */
+let last: { https: boolean; host: unknown; port: unknown; origin: string } | null = null;
+
+/** The origin of a request. */
 export function originOf(options: Options): string {
-  const scheme = isHttps(options) ? "https" : "http";
-  const host = String(options.hostname ?? options.host ?? "localhost");
+  const https = isHttps(options);
+  const host = options.hostname ?? options.host;
+  const { port, href } = options;
+  if (last !== null && last.host === host && last.port === port && last.https === https) return last.origin;
+  const origin = makeOrigin(https ? "https" : "http", String(host ?? "localhost"), port, href);
+  // Where the URL has been looked at, another one may give another port.
+  last = https && Number(port) === 80 ? null : { https, host, port, origin };
+  return origin;
+}
+
+/** node:http takes 80 for the default port, since the agent has none of its own. */
+function makeOrigin(scheme: string, host: string, given: unknown, href: unknown): string {
   const origin = `${scheme}://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}`;
-  let port = Number(options.port ?? 0);
-  if (scheme === "https" && port === 80) port = portOf(options.href, host);
+  let port = Number(given ?? 0);
+  if (scheme === "https" && port === 80) port = portOf(href, host);
   return port === 0 || port === DEFAULT_PORTS[scheme] ? origin : `${origin}:${port}`;
 }
 
@@ -78,11 +91,7 @@ export function socketOptions(
   contexts: TlsContexts,
   serverHostname: string | null = typeof options.servername === "string" ? options.servername || null : null,
 ): PoolOverrides | null {
-  for (const name of UNKNOWN) {
-    if (isGiven(options[name]) && options[name] !== checkServerIdentity) {
-      throw new InvalidArgumentError(`PoolAgent does not know the option '${name}'`);
-    }
-  }
+  if (hasUnknown(options)) refuseUnknown(options);
   const found: Record<string, unknown> = {};
   const { socketPath, localAddress, localPort, lookup, family } = options;
   if (typeof socketPath === "string") found.socketPath = socketPath;
@@ -95,8 +104,21 @@ export function socketOptions(
   return null;
 }
 
-function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== null;
+/** Whether one of them may be given. By their names: a loop over these took longer than all the rest. */
+function hasUnknown(options: Options): boolean {
+  const { checkServerIdentity: check, pskCallback, requestOCSP, enableTrace } = options;
+  const { session, hints, allowPartialTrustChain } = options;
+  const given =
+    check ?? pskCallback ?? requestOCSP ?? enableTrace ?? session ?? hints ?? allowPartialTrustChain;
+  return given !== undefined && given !== null;
+}
+
+function refuseUnknown(options: Options): void {
+  for (const name of UNKNOWN) {
+    const value = options[name];
+    if (value === undefined || value === null || value === checkServerIdentity) continue;
+    throw new InvalidArgumentError(`PoolAgent does not know the option '${name}'`);
+  }
 }
 
 /** One for each, so that they compare by identity. */

@@ -159,10 +159,15 @@ function hangUp(): Error {
   return Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
 }
 
-/** ms; `null` where the server says nothing. */
+/** ms; `null` where the server says nothing. From the raw fields: the object of all of them is made when it is asked for. */
 function keepAliveHint(response: IncomingMessage | null): number | null {
-  const [, seconds] = /^timeout=(\d+)/.exec(String(response?.headers["keep-alive"] ?? "")) ?? [];
-  return seconds === undefined ? null : Number(seconds) * 1000;
+  const fields = response?.rawHeaders ?? [];
+  for (let at = 0; at < fields.length; at += 2) {
+    if (fields[at]!.toLowerCase() !== "keep-alive") continue;
+    const [, seconds] = /^timeout=(\d+)/.exec(fields[at + 1]!) ?? [];
+    return seconds === undefined ? null : Number(seconds) * 1000;
+  }
+  return null;
 }
 
 /** Callers of node:http look for the system's code: it comes on top, the library's own is in `urlpoolCode`. */
