@@ -146,10 +146,13 @@ const Implementation = class PoolAgent extends EventEmitter {
     wire.socket.once("close", () => this.#wires.delete(wire));
   }
 
-  /** The last one takes its place. A Map would do, but its tables keep requests until a full garbage collection. */
-  #leave({ index }: SocketRequest): void {
+  /** The last one takes its place. Not a Map: its old tables would keep requests until a full garbage collection. */
+  #leave(waiting: SocketRequest): void {
+    const { index } = waiting;
+    if (index === -1) return;
+    waiting.index = -1;
     const last = this.#waiting.pop()!;
-    if (index === this.#waiting.length) return;
+    if (last === waiting) return;
     this.#waiting[index] = last;
     last.index = index;
   }

@@ -24,7 +24,7 @@ interface UsedSocket extends Socket {
 export class SocketRequest extends Waiter {
   readonly request: ClientRequest;
   readonly origin: string;
-  /** Its place among those that wait. */
+  /** Its place among those that wait; -1 once it does not. */
   index: number = -1;
   readonly poolTimeout: number;
   readonly connectTimeout: number;
